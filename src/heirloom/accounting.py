@@ -1,0 +1,127 @@
+"""The books of a network: what each operation costs, and totals that are the sums of their columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal, get_args
+
+from torch import device, nn
+
+from heirloom.errors import HeirloomError, nearest
+from heirloom.models import create_model
+from heirloom.tracing import Row, Trace, trace
+
+Convention = Literal["lecun", "macs", "flops"]
+CONVENTIONS: dict[str, str] = {
+    "lecun": "connections",
+    "macs": "macs",
+    "flops": "flops",
+}
+"""Which column a convention puts in the headline. All columns are always counted."""
+
+COLUMNS = ("parameters", "trainable", "fixed", "connections", "macs", "flops")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows of a trace and their totals.
+
+    Attributes:
+        trace: One row per operation, in the order of execution, row 0 the input.
+        convention: ``lecun`` (connections), ``macs`` or ``flops``: the headline's count.
+    """
+
+    trace: Trace
+    convention: Convention = "lecun"
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the trace."""
+        return self.trace.rows
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Sum of each column of `COLUMNS`."""
+        return {column: sum(getattr(row, column) for row in self.rows) for column in COLUMNS}
+
+    @property
+    def units(self) -> int:
+        """Units as the papers count them: the pixels of the input, and the outputs of all layers with connections."""
+        layers = [row.output_size for row in self.rows if row.connections and row.output_size is not None]
+        return prod(self.trace.input_size) + sum(prod(size) for size in layers)
+
+    @property
+    def lower_bound(self) -> bool:
+        """True where operations without a rule were left out of the totals."""
+        return not all(row.counted for row in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The documented JSON form, schema 1."""
+        return {
+            "schema": 1,
+            "model": self.trace.model,
+            "input_size": list(self.trace.input_size),
+            "convention": self.convention,
+            **({"lower_bound": True} if self.lower_bound else {}),
+            "rows": [_row(row) for row in self.rows],
+            "totals": self.totals,
+        }
+
+
+def summary(
+    model: nn.Module | str,
+    input_size: Sequence[int] | None = None,
+    *,
+    convention: Convention = "lecun",
+    lower_bound: bool = False,
+    **args: Any,
+) -> Summary:
+    """Account for every parameter, connection and operation of ``model``, for one image.
+
+    Args:
+        model: A module, or what `create_model` takes: a name or ``file.py:Class``; such a model is
+            built without memory.
+        input_size: Usually (C, H, W), in pixels; by default the model's own.
+        convention: The headline's count; every column is counted in any case.
+        lower_bound: List operations without a rule as not counted instead of raising.
+        **args: Arguments of `create_model`.
+
+    Raises:
+        HeirloomError: See `trace` and `create_model`; (``E-usage``) unknown convention.
+    """
+    if convention not in get_args(Convention):
+        raise HeirloomError(
+            "E-usage", f"unknown convention {convention!r}", why=nearest(convention, get_args(Convention))
+        )
+    name = ""
+    if isinstance(model, str):
+        name = model
+        with device("meta"):
+            model = create_model(name, **args)
+    return Summary(trace(model, input_size, name=name, lower_bound=lower_bound), convention)
+
+
+def pixels(value: Sequence[int] | None) -> int | list[int] | None:
+    """Lengths along the axes of the image: one number where they are equal, [vertical, horizontal] where not."""
+    if not value:
+        return None
+    return value[0] if len(set(value)) == 1 else list(value)
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "inputs": row.inputs,
+        "name": row.name,
+        "kind": row.kind,
+        "attrs": row.attrs,
+        "input_sizes": [list(size) for size in row.input_sizes],
+        "output_size": None if row.output_size is None else list(row.output_size),
+        **{column: getattr(row, column) for column in COLUMNS},
+        "receptive_field": pixels(row.receptive_field),
+        "jump": pixels(row.jump),
+        "start": pixels(row.start),
+        "aligned": row.aligned,
+        "executed": row.executed,
+        "shared_with": row.shared_with,
+    }

@@ -1,0 +1,77 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from heirloom.errors import HeirloomError
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256 of ``data``."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write at ``path`` into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise HeirloomError(
+                "E-disk",
+                "cannot write",
+                where=str(path),
+                why=(error.strerror or str(error)).lower(),
+                remedy="free some space, then go on with: heirloom resume; what was saved before is intact",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise HeirloomError(
+                "E-output-unwritable",
+                "cannot write",
+                where=str(path),
+                why=(error.strerror or str(error)).lower(),
+                remedy="choose another place with --out",
+            ) from error
+        raise
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write ``data`` and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable. Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data``: after a crash it holds the old bytes or the new ones, never a part.
+
+    Raises:
+        HeirloomError: The disk is full or the folder cannot be written. The old file is intact.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path):
+        try:
+            write_synced(temporary, data)
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(path.parent)

@@ -1,0 +1,195 @@
+"""What PyTorch lacks: the layers that the papers describe and no library has.
+
+All image tensors are (B, C, H, W), batch, maps, rows, columns.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from heirloom.errors import HeirloomError
+
+
+class Chain(nn.Sequential):
+    """A network that is a chain of named layers and takes images of one size only.
+
+    A slice of it is a plain `nn.Sequential`.
+
+    Raises:
+        HeirloomError: (``E-input-size``, in ``forward``) The input is not (B, *input_size).
+    """
+
+    def __init__(self, input_size: tuple[int, int, int], **layers: nn.Module) -> None:
+        super().__init__(OrderedDict(layers))
+        self.input_size = input_size
+
+    def __getitem__(self, index: slice | int) -> nn.Module:  # type: ignore[override]
+        if isinstance(index, slice):
+            return nn.Sequential(OrderedDict(list(self._modules.items())[index]))  # type: ignore[arg-type]
+        return super().__getitem__(index)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers in order."""
+        if tuple(x.shape[1:]) != self.input_size:
+            raise HeirloomError(
+                "E-input-size",
+                f"{type(self).__name__} takes (B, {', '.join(map(str, self.input_size))})",
+                why=f"got {tuple(x.shape)}",
+                remedy="resize or pad the images to the published size",
+            )
+        return super().forward(x)
+
+
+class ScaledTanh(nn.Module):
+    """1.7159 tanh(2a/3): 1 at 1 and -1 at -1, so that targets of +-1 lie where the curvature is largest.
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, appendix A.
+    """
+
+    amplitude, slope = 1.7159, 2 / 3
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Elementwise, any shape."""
+        return self.amplitude * torch.tanh(self.slope * x)
+
+
+class TableConv2d(nn.Module):
+    """A convolution in which each output map reads only the input maps that a table names.
+
+    Only the kernels that exist are stored: for LeNet-5's C3 60 kernels and 16 biases, the 1,516
+    parameters that the paper counts, in ``parameters()``, in weight decay and in the file.
+
+    Args:
+        table: For each output map, the input maps that it reads.
+        in_maps: Number of input maps.
+        kernel: Side of the square kernels, in pixels.
+        stride: Step of the kernels, in pixels.
+        padding: Pixels added on each side.
+        padding_value: What the added pixels hold.
+        bias_size: (H, W) of the output where each unit has a bias of its own (LeCun 1989); by
+            default the units of a map share one.
+
+    Shape: input (B, in_maps, H, W); output (B, len(table), H', W'), H' = (H + 2 padding - kernel) // stride + 1.
+    """
+
+    slot: Tensor
+
+    def __init__(
+        self,
+        table: Sequence[Sequence[int]],
+        in_maps: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        padding_value: float = 0.0,
+        bias_size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.table = tuple(tuple(sorted(maps)) for maps in table)
+        if any(not maps or len(set(maps)) < len(maps) or not set(maps) <= set(range(in_maps)) for maps in self.table):
+            raise ValueError(f"each row of the table names one or more of the maps 0 to {in_maps - 1}, each once")
+        self.in_maps, self.out_maps, self.kernel = in_maps, len(self.table), kernel
+        self.stride, self.padding, self.padding_value = stride, padding, padding_value
+        slots = [out * in_maps + read for out, maps in enumerate(self.table) for read in maps]
+        self.weight = nn.Parameter(torch.empty(len(slots), kernel, kernel))
+        self.bias = nn.Parameter(torch.empty(self.out_maps, *(bias_size or (1, 1))))
+        self.register_buffer("slot", torch.tensor(slots), persistent=False)
+
+    def fan_in(self) -> Tensor:
+        """For each stored kernel, how many inputs a unit of its output map reads. Shape (kernels, 1, 1)."""
+        reads = [len(maps) * self.kernel**2 for maps in self.table for _ in maps]
+        return torch.tensor(reads, dtype=torch.float32).view(-1, 1, 1)
+
+    def dense_weight(self) -> Tensor:
+        """The kernels in the shape that `conv2d` takes, zero where nothing is read."""
+        k = self.kernel
+        dense = self.weight.new_zeros(self.out_maps * self.in_maps, k, k)
+        return dense.index_copy(0, self.slot, self.weight).view(self.out_maps, self.in_maps, k, k)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve; see the class for shapes."""
+        if self.padding:
+            x = F.pad(x, (self.padding,) * 4, value=self.padding_value)
+        return F.conv2d(x, self.dense_weight(), stride=self.stride) + self.bias
+
+
+class Subsampling(nn.Module):
+    """Sum of 2 x 2 inputs, times a trainable coefficient, plus a trainable bias, one of each per map.
+
+    Args:
+        maps: Number of output maps.
+        in_maps: Number of input maps where it is smaller: then ``maps / in_maps`` consecutive
+            output maps read each input map (LeNet-4's "pairs").
+
+    Shape: input (B, in_maps, H, W), H and W even; output (B, maps, H / 2, W / 2).
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, section II.B. The squashing is a layer of its own.
+    """
+
+    window = 2
+
+    def __init__(self, maps: int, in_maps: int | None = None) -> None:
+        super().__init__()
+        self.maps, self.in_maps = maps, in_maps or maps
+        if maps % self.in_maps:
+            raise ValueError(f"{maps} maps cannot read {self.in_maps} maps evenly")
+        self.coefficient = nn.Parameter(torch.empty(maps, 1, 1))
+        self.bias = nn.Parameter(torch.empty(maps, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Subsample; see the class for shapes."""
+        total = F.avg_pool2d(x, self.window, divisor_override=1)
+        if self.maps != self.in_maps:
+            total = total.repeat_interleave(self.maps // self.in_maps, dim=1)
+        return self.coefficient * total + self.bias
+
+
+class RBF(nn.Module):
+    """Euclidean radial basis functions around fixed codes; returns the negated penalties.
+
+    Score of class i: ``-sum_j (x_j - code_ij)^2``, so that the largest score wins.
+
+    Args:
+        codes: (K, D) one code per class, stored as a buffer, never trained.
+
+    Shape: input (B, D); output (B, K).
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 7.
+    """
+
+    codes: Tensor
+
+    def __init__(self, codes: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("codes", codes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Negated squared distances; see the class for shapes."""
+        return -(x.unsqueeze(1) - self.codes).square().sum(dim=2)
+
+
+class Gaussian(nn.Module):
+    """Gaussian units with trainable centres and one trainable width per class; returns log densities.
+
+    Score of class i: ``-sum_j (x_j - centre_ij)^2 / (2 width_i^2) - D log width_i``, the logarithm
+    of a Gaussian density up to a constant that all classes share.
+
+    Args:
+        features: D, number of inputs.
+        classes: K, number of units.
+
+    Shape: input (B, D); output (B, K).
+    """
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.centre = nn.Parameter(torch.empty(classes, features))
+        self.width = nn.Parameter(torch.empty(classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logarithms of the densities; see the class for shapes."""
+        distance = (x.unsqueeze(1) - self.centre).square().sum(dim=2)
+        return -distance / (2 * self.width.square()) - self.centre.shape[1] * self.width.abs().log()

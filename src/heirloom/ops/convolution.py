@@ -1,0 +1,99 @@
+"""Convolutions: dense, grouped, transposed, and with a table of connections."""
+
+from collections.abc import Sequence
+from math import prod
+
+from heirloom.layers import TableConv2d
+from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.ops.receptive_field import Field
+
+
+def _dense(call: Recognised) -> Attributes:
+    weight, transposed = call.args[1], call.args[6]
+    groups = call.args[8]
+    in_maps, out_maps = weight.shape[1] * groups, weight.shape[0]
+    if transposed:
+        in_maps, out_maps = weight.shape[0], weight.shape[1] * groups
+    return {
+        "in_maps": int(in_maps),
+        "out_maps": int(out_maps),
+        "kernel": [int(k) for k in weight.shape[2:]],
+        "stride": list(call.args[3]),
+        "padding": list(call.args[4]),
+        "dilation": list(call.args[5]),
+        "groups": int(groups),
+        "bias": call.args[2] is not None,
+        **({"kind": "transposed_conv", "transposed": True} if transposed else {}),
+    }
+
+
+def _table(layer: TableConv2d) -> Attributes:
+    return {
+        "in_maps": layer.in_maps,
+        "out_maps": layer.out_maps,
+        "kernel": [layer.kernel] * 2,
+        "stride": [layer.stride] * 2,
+        "padding": [layer.padding] * 2,
+        "dilation": [1, 1],
+        "groups": 1,
+        "bias": True,
+        "unshared_bias": layer.bias[0].numel() > 1,
+        "table": [list(maps) for maps in layer.table],
+    }
+
+
+def _count(call: Call) -> Counts:
+    a = call.attrs
+    places = call.inputs[0] if a.get("transposed") else call.output
+    macs = prod(places[:1] + places[2:]) * prod(a["kernel"]) * _links(a)
+    biases = prod(call.output) if a["bias"] else 0
+    return Counts(connections=macs + biases, macs=macs, flops=2 * macs + biases)
+
+
+def _links(a: Attributes) -> int:
+    """Pairs of an input and an output map that are connected."""
+    if "table" in a:
+        return sum(len(maps) for maps in a["table"])
+    return int(a["in_maps"] * a["out_maps"] // a["groups"])
+
+
+def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
+    a = call.attrs
+    if fields[0] is None or a.get("transposed"):
+        return None
+    return fields[0].windowed(a["kernel"], a["stride"], a["padding"], a["dilation"], (call.inputs[0], call.output))
+
+
+def _formulas(call: Call) -> dict[str, str]:
+    a = call.attrs
+    if a.get("transposed"):
+        return {}
+    places = " x ".join(map(str, call.output[2:]))
+    window = " x ".join(map(str, a["kernel"]))
+    if "table" in a:
+        kernels = f"{_links(a)} x {window}"
+        shared = str(a["out_maps"]) if not a.get("unshared_bias") else f"{a['out_maps']} x {places}"
+        return {
+            "parameters": f"{kernels} + {shared}",
+            "connections": f"({kernels} + {a['out_maps']}) x {places}",
+            "macs": f"{kernels} x {places}",
+        }
+    reads = f"{a['in_maps'] // a['groups']} x {window}"
+    per_map = f"({reads} + 1)" if a["bias"] else reads
+    return {
+        "parameters": f"{a['out_maps']} x {per_map}",
+        "connections": f"{a['out_maps']} x {per_map} x {places}",
+        "macs": f"{a['out_maps']} x {reads} x {places}",
+    }
+
+
+OPS = (
+    Op(
+        "conv",
+        _count,
+        _field,
+        modules={TableConv2d: _table},
+        aten={"aten.convolution": _dense},
+        formulas=_formulas,
+    ),
+)

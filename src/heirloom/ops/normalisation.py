@@ -1,0 +1,59 @@
+"""Normalisation: each result is elementwise, given statistics that are stored or shared by many."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from torch import nn
+
+from heirloom.ops import Attributes, Call, Counts, Op, Recognised, same_field
+from heirloom.ops.receptive_field import Field
+
+
+def _lrn(layer: nn.LocalResponseNorm) -> Attributes:
+    return {"kind": "lrn", "size": layer.size, "alpha": layer.alpha, "beta": layer.beta, "k": layer.k}
+
+
+def _kind(kind: str) -> Any:
+    def describe(call: Recognised) -> Attributes:
+        return {"kind": kind}
+
+    return describe
+
+
+def _layer_norm(call: Recognised) -> Attributes:
+    return {"kind": "layer_norm", "axes": len(call.args[1])}
+
+
+def _group_norm(call: Recognised) -> Attributes:
+    return {"kind": "group_norm", "groups": int(call.args[6])}
+
+
+def _count(call: Call) -> Counts:
+    return Counts(flops=prod(call.output))
+
+
+def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
+    """Batch and local response normalisation stay at their pixel; statistics over pixels see them all."""
+    kind, field = call.attrs["kind"], fields[0]
+    if field is None or kind in ("batch_norm", "lrn"):
+        return same_field(call, fields)
+    rank = len(call.output)
+    dims = range(2, rank) if kind == "group_norm" else range(rank - call.attrs["axes"], rank)
+    return field.with_axes([a.shared(a.units) if a.dim in dims else a for a in field.axes])
+
+
+OPS = (
+    Op(
+        "normalisation",
+        _count,
+        _field,
+        modules={nn.LocalResponseNorm: _lrn},
+        aten={
+            "aten.native_batch_norm": _kind("batch_norm"),
+            "aten._native_batch_norm_legit_no_training": _kind("batch_norm"),
+            "aten.native_layer_norm": _layer_norm,
+            "aten.native_group_norm": _group_norm,
+        },
+    ),
+)

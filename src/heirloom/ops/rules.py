@@ -1,0 +1,35 @@
+"""All rules, found by the class of a module or by the name of a low-level operation."""
+
+from torch import nn
+
+from heirloom.ops import (
+    Op,
+    concatenation,
+    convolution,
+    elementwise,
+    identity,
+    linear,
+    normalisation,
+    pooling,
+    radial,
+    reduction,
+    reshaping,
+    subsampling,
+)
+
+OPS = (
+    *convolution.OPS,
+    *linear.OPS,
+    *radial.OPS,
+    *subsampling.OPS,
+    *pooling.OPS,
+    *normalisation.OPS,
+    *elementwise.OPS,
+    *reduction.OPS,
+    *concatenation.OPS,
+    *reshaping.OPS,
+    *identity.OPS,
+)
+
+BY_MODULE: dict[type[nn.Module], Op] = {cls: op for op in OPS for cls in op.modules}
+BY_ATEN: dict[str, Op] = {name: op for op in OPS for name in op.aten}

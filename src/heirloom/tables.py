@@ -1,0 +1,179 @@
+"""Tables for people and programs: text, Markdown, CSV, JSON and LaTeX from the same cells."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from heirloom.accounting import CONVENTIONS, Summary, pixels
+from heirloom.tracing import Row
+
+Cell = int | str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table.
+
+    Attributes:
+        title: One line above it.
+        columns: Headings.
+        rows: Cells; whole numbers are set with thousands separators and to the right.
+        totals: A last row, or empty.
+        notes: Lines below it.
+        data: What the JSON form prints instead of the cells.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    totals: Sequence[Cell] = ()
+    notes: Sequence[str] = ()
+    data: Any = None
+    keys: Sequence[str] = field(default=())
+    """Headings of the CSV form; by default `columns`."""
+
+    def render(self, form: str) -> str:
+        """The table in one of `FORMATS`."""
+        return FORMATS[form](self)
+
+
+def _number(cell: Cell) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def _text(table: Table) -> str:
+    """As wide as it needs to be: a number is never broken over two lines. A zero is a dot."""
+    grid = RichTable(box=box.SIMPLE_HEAD, show_footer=bool(table.totals), pad_edge=False)
+    totals = [_number(cell) for cell in table.totals] or [""] * len(table.columns)
+    for i, (heading, total) in enumerate(zip(table.columns, totals, strict=True)):
+        numeric = any(isinstance(row[i], int) for row in table.rows)
+        grid.add_column(heading, total, justify="right" if numeric else "left", no_wrap=True)
+    for row in table.rows:
+        grid.add_row(*("·" if cell == 0 else _number(cell) for cell in row))
+    out = io.StringIO()
+    Console(file=out, width=10_000, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
+    lines = [table.title, *out.getvalue().rstrip("\n").split("\n"), *table.notes]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _markdown(table: Table) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    numeric = [any(isinstance(row[i], int) for row in table.rows) for i in range(len(table.columns))]
+    lines = [f"**{table.title}**", "", line(table.columns), line(["---:" if n else "---" for n in numeric])]
+    lines += [line([_number(cell) for cell in row]) for row in table.rows]
+    if table.totals:
+        lines.append(line([f"**{_number(cell)}**" if cell != "" else "" for cell in table.totals]))
+    lines += [f"\n{note}" for note in table.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _csv(table: Table) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.keys or table.columns)
+    writer.writerows(table.rows)
+    if table.totals:
+        writer.writerow(table.totals)
+    return out.getvalue()
+
+
+def _json(table: Table) -> str:
+    data = table.data
+    if data is None:
+        data = [dict(zip(table.keys or table.columns, row, strict=True)) for row in table.rows]
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+_LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "×": r"$\times$",
+    "≥": r"$\geq$",
+}
+
+
+def _latex(table: Table) -> str:
+    """A ``tabular`` that needs the package ``booktabs``."""
+
+    def line(cells: Sequence[Cell]) -> str:
+        return " & ".join("".join(_LATEX.get(c, c) for c in _number(cell)) for cell in cells) + r" \\"
+
+    numeric = [any(isinstance(row[i], int) for row in table.rows) for i in range(len(table.columns))]
+    lines = [r"\begin{tabular}{" + "".join("r" if n else "l" for n in numeric) + "}", r"\toprule"]
+    lines += [line(table.columns), r"\midrule", *(line(row) for row in table.rows)]
+    if table.totals:
+        lines += [r"\midrule", line(table.totals)]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    comments = ["% " + text for text in (table.title, *table.notes)]
+    return "\n".join([*comments, *lines]) + "\n"
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "csv": _csv,
+    "json": _json,
+    "latex": _latex,
+}
+
+
+def size_text(size: Sequence[int] | None) -> str:
+    """``6×28×28``."""
+    return "–" if size is None else "×".join(map(str, size))
+
+
+def _pixel_text(value: Sequence[int] | None) -> Cell:
+    found = pixels(value)
+    return "–" if found is None else found if isinstance(found, int) else "×".join(map(str, found))
+
+
+_COUNTS = ("parameters", "fixed", "connections", "macs", "flops")
+
+
+def summary_table(summary: Summary) -> Table:
+    """The table of a summary: one row per operation, totals below."""
+    totals = summary.totals
+    bound = "≥ " if summary.lower_bound else ""
+    head = CONVENTIONS[summary.convention]
+    title = (
+        f"{summary.trace.model}, input {size_text(summary.trace.input_size)}: "
+        f"{totals['parameters']:,} parameters, {bound}{totals[head]:,} {_LABELS[head]}"
+    )
+    notes = ["Counts are for one image. Connections as in LeCun et al. 1998; FLOP = 2 MAC."]
+    notes += [f"{row.name} ({row.attrs.get('operation', row.kind)}) has no rule and is not counted." for row in summary.rows if not row.counted]
+    notes += [f"{row.name} does not run in evaluation." for row in summary.rows if not row.executed]
+    heads = ["layer", "kind", "from", "output", "params", "fixed", "connections", "MACs", "FLOPs", "field", "jump", "start"]
+    keys = ["layer", "kind", "inputs", "output_size", *_COUNTS, "receptive_field", "jump", "start"]
+    rows = [_cells(row, summary) for row in summary.rows]
+    sums: list[Cell] = ["total", "", "", "", *(totals[column] for column in _COUNTS), "", "", ""]
+    if not any(row[2] for row in rows):  # a chain: each row reads the one above
+        for line in (heads, keys, sums, *rows):
+            del line[2]
+    return Table(title, heads, rows, sums, notes, summary.as_dict(), keys)
+
+
+_LABELS = {"connections": "connections", "macs": "MACs", "flops": "FLOPs (FLOP = 2 MAC)"}
+
+
+def _cells(row: Row, summary: Summary) -> list[Cell]:
+    # Said only where it is not the row above.
+    names = "" if row.inputs == [row.id - 1] else ", ".join(summary.rows[i].name for i in row.inputs)
+    again = "" if row.shared_with is None else f" (again {summary.rows[row.shared_with].name})"
+    return [
+        row.name + again,
+        row.kind,
+        names,
+        size_text(row.output_size),
+        *(getattr(row, column) for column in _COUNTS),
+        *(_pixel_text(value) for value in (row.receptive_field, row.jump, row.start)),
+    ]
