@@ -1,3 +1,67 @@
-"""Heirloom: the classic convolutional networks, exactly as published."""
+"""Heirloom: the classic convolutional networks, exactly as published, at today's speed.
+
+The public names are loaded when they are first used, so that importing the package is quick and asking
+for the list of networks does not wait for torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from heirloom.accounting import Summary, summary
+    from heirloom.auditing import Verdict, audit
+    from heirloom.auditing.explaining import Explanation, explain
+    from heirloom.claim import Claim
+    from heirloom.data import Dataset, load_data
+    from heirloom.data.preprocessing import Preprocess
+    from heirloom.differences import Difference, diff
+    from heirloom.errors import HeirloomError
+    from heirloom.evaluation import Evaluation, evaluate
+    from heirloom.models import create_model, list_models
+    from heirloom.prediction import Prediction, predict
+    from heirloom.recipes import Recipe, find_recipe
+    from heirloom.reports import report
+    from heirloom.tracing import Trace, trace
+    from heirloom.training import resume, train
+    from heirloom.weights import Card, LoadedModel, load_model, save_model
+
+_HOMES = {
+    "models": ("create_model", "list_models"),
+    "tracing": ("Trace", "trace"),
+    "accounting": ("Summary", "summary"),
+    "differences": ("Difference", "diff"),
+    "claim": ("Claim",),
+    "auditing": ("Verdict", "audit"),
+    "auditing.explaining": ("Explanation", "explain"),
+    "data": ("Dataset", "load_data"),
+    "data.preprocessing": ("Preprocess",),
+    "recipes": ("Recipe", "find_recipe"),
+    "training": ("resume", "train"),
+    "evaluation": ("Evaluation", "evaluate"),
+    "prediction": ("Prediction", "predict"),
+    "weights": ("Card", "LoadedModel", "load_model", "save_model"),
+    "reports": ("report",),
+    "errors": ("HeirloomError",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "LoadedModel",
+    "Prediction", "Preprocess", "Recipe", "Summary", "Trace", "Verdict",
+    "audit", "create_model", "diff", "evaluate", "explain", "find_recipe", "list_models", "load_data",
+    "load_model", "predict", "report", "resume", "save_model", "summary", "trace", "train",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'heirloom' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"heirloom.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

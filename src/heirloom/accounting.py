@@ -46,7 +46,7 @@ class Summary:
 
     @property
     def units(self) -> int:
-        """Units as the papers count them: the pixels of the input, and the outputs of all layers with connections."""
+        """Units as the papers count them: input pixels, and outputs of all layers with connections."""
         layers = [row.output_size for row in self.rows if row.connections and row.output_size is not None]
         return prod(self.trace.input_size) + sum(prod(size) for size in layers)
 
@@ -89,23 +89,42 @@ def summary(
     Raises:
         HeirloomError: See `trace` and `create_model`; (``E-usage``) unknown convention.
     """
+    if args and not isinstance(model, str):
+        raise HeirloomError(
+            "E-argument",
+            f"{', '.join(args)} cannot be given",
+            why="the model is built already",
+            where="summary",
+        )
     if convention not in get_args(Convention):
         raise HeirloomError(
             "E-usage", f"unknown convention {convention!r}", why=nearest(convention, get_args(Convention))
         )
     name = ""
     if isinstance(model, str):
-        name = model
-        with device("meta"):
-            model = create_model(name, **args)
+        name, model = model, _built(model, args)
     return Summary(trace(model, input_size, name=name, lower_bound=lower_bound), convention)
 
 
+def _built(name: str, args: dict[str, Any]) -> nn.Module:
+    """The network without memory, or with, where its constructor looks at values."""
+    try:
+        with device("meta"):
+            return create_model(name, **args)
+    except HeirloomError:
+        return create_model(name, **args)
+
+
 def pixels(value: Sequence[int] | None) -> int | list[int] | None:
-    """Lengths along the axes of the image: one number where they are equal, [vertical, horizontal] where not."""
+    """Lengths along the axes of the image: one number where all are equal, else [vertical, horizontal]."""
     if not value:
         return None
     return value[0] if len(set(value)) == 1 else list(value)
+
+
+def size_text(size: Sequence[int] | None) -> str:
+    """``6×28×28``."""
+    return "–" if size is None else "×".join(map(str, size))
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import difflib
 from dataclasses import dataclass
+from typing import Any
 
-from heirloom.accounting import COLUMNS, Summary, pixels
+from heirloom.accounting import COLUMNS, Summary, pixels, size_text
 from heirloom.tracing import Row
 
 
@@ -25,22 +26,29 @@ class Difference:
 
 
 def diff(first: Summary, second: Summary) -> list[Difference]:
-    """Compare two summaries: rows are paired by name where the networks share names, else by kind and order."""
+    """Compare two summaries.
+
+    Rows are paired by name where the networks share names, else by kind and order.
+    """
     found = []
+    named_alike = _share_names(first.rows, second.rows)
     for a, b in _paired(first.rows, second.rows):
         if a is None or b is None:
             row = a or b
             assert row is not None
-            text = f"{row.kind}, {'×'.join(map(str, row.output_size or ()))}"
+            text = f"{row.kind}, {size_text(row.output_size)}"
             found.append(Difference(row.name, "layer", text if a else "", text if b else ""))
             continue
         name = a.name if a.name == b.name else f"{a.name} / {b.name}"
         one, other = _facts(a), _facts(b)
-        found += [
-            Difference(name, what, one.get(what, ""), other.get(what, ""))
-            for what in dict.fromkeys([*one, *other])
-            if one.get(what) != other.get(what)
-        ]
+        if a.kind == b.kind:  # else their attributes mean different things
+            one, other = one | a.attrs, other | b.attrs
+        if named_alike and not (_reads_above(a) and _reads_above(b)):
+            one["from"], other["from"] = _sources(a, first.rows), _sources(b, second.rows)
+        for what in dict.fromkeys([*one, *other]):
+            if one.get(what) != other.get(what):
+                texts = _text(what, one.get(what), a), _text(what, other.get(what), b)
+                found.append(Difference(name, what, texts[0], texts[1] + ", others" * (texts[0] == texts[1])))
     found += [
         Difference("total", column, f"{first.totals[column]:,}", f"{second.totals[column]:,}")
         for column in COLUMNS
@@ -50,7 +58,7 @@ def diff(first: Summary, second: Summary) -> list[Difference]:
 
 
 def _paired(first: list[Row], second: list[Row]) -> list[tuple[Row | None, Row | None]]:
-    shared = {row.name for row in first[1:]} & {row.name for row in second[1:]}
+    shared = _share_names(first, second)
 
     def key(row: Row) -> str:
         return row.name if shared else row.kind
@@ -67,9 +75,40 @@ def _paired(first: list[Row], second: list[Row]) -> list[tuple[Row | None, Row |
     return pairs
 
 
-def _facts(row: Row) -> dict[str, str]:
-    facts = {"kind": row.kind, "output": "×".join(map(str, row.output_size or ()))}
-    facts |= {column: f"{getattr(row, column):,}" for column in ("parameters", "fixed", "connections", "macs")}
-    facts["receptive field"] = str(pixels(row.receptive_field))
-    facts |= {key: str(value) for key, value in row.attrs.items()}
-    return facts
+def _share_names(first: list[Row], second: list[Row]) -> bool:
+    """True if the networks have names in common, apart from the input's."""
+    return not {row.name for row in first[1:]}.isdisjoint(row.name for row in second[1:])
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    columns = (
+        "kind",
+        "output_size",
+        "parameters",
+        "fixed",
+        "connections",
+        "macs",
+        "receptive_field",
+        "executed",
+    )
+    return {column.replace("_size", "").replace("_", " "): getattr(row, column) for column in columns}
+
+
+def _reads_above(row: Row) -> bool:
+    return row.inputs in ([], [row.id - 1])
+
+
+def _sources(row: Row, rows: list[Row]) -> str:
+    return ", ".join(rows[i].name for i in row.inputs)
+
+
+def _text(what: str, value: Any, row: Row) -> str:
+    if value is None:
+        return ""
+    if what == "output":
+        return size_text(value)
+    if what == "receptive field":
+        return str(pixels(value))
+    if what == "table":  # too long to print
+        return f"{sum(map(len, value))} of {len(value) * row.attrs['in_maps']} pairs"
+    return f"{value:,}" if type(value) is int else str(value)

@@ -40,6 +40,13 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def read_regular(path: Path) -> bytes:
+    """The bytes of a file; a folder, or a pipe that might never end, is an OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError("not a regular file")
+    return path.read_bytes()
+
+
 def write_synced(path: Path, data: bytes) -> None:
     """Write ``data`` and wait until the disk has it."""
     with path.open("wb") as file:

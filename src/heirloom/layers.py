@@ -4,7 +4,8 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -24,11 +25,11 @@ class Chain(nn.Sequential):
 
     def __init__(self, input_size: tuple[int, int, int], **layers: nn.Module) -> None:
         super().__init__(OrderedDict(layers))
-        self.input_size = input_size
+        self.input_size = tuple(input_size)
 
-    def __getitem__(self, index: slice | int) -> nn.Module:  # type: ignore[override]
+    def __getitem__(self, index: slice | int) -> nn.Module:
         if isinstance(index, slice):
-            return nn.Sequential(OrderedDict(list(self._modules.items())[index]))  # type: ignore[arg-type]
+            return nn.Sequential(OrderedDict(list(self.named_children())[index]))
         return super().__getitem__(index)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,7 +41,9 @@ class Chain(nn.Sequential):
                 why=f"got {tuple(x.shape)}",
                 remedy="resize or pad the images to the published size",
             )
-        return super().forward(x)
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class ScaledTanh(nn.Module):
@@ -72,7 +75,8 @@ class TableConv2d(nn.Module):
         bias_size: (H, W) of the output where each unit has a bias of its own (LeCun 1989); by
             default the units of a map share one.
 
-    Shape: input (B, in_maps, H, W); output (B, len(table), H', W'), H' = (H + 2 padding - kernel) // stride + 1.
+    Shape: input (B, in_maps, H, W); output (B, len(table), H', W') with
+    H' = (H + 2 padding - kernel) // stride + 1.
     """
 
     slot: Tensor
@@ -89,14 +93,29 @@ class TableConv2d(nn.Module):
     ) -> None:
         super().__init__()
         self.table = tuple(tuple(sorted(maps)) for maps in table)
-        if any(not maps or len(set(maps)) < len(maps) or not set(maps) <= set(range(in_maps)) for maps in self.table):
-            raise ValueError(f"each row of the table names one or more of the maps 0 to {in_maps - 1}, each once")
+        known = set(range(in_maps))
+        if not self.table or any(
+            not maps or len(set(maps)) < len(maps) or not known.issuperset(maps) for maps in self.table
+        ):
+            wanted = f"each row of the table names one or more of the maps 0 to {in_maps - 1}, each once"
+            raise ValueError(f"{wanted}; got {table}")
         self.in_maps, self.out_maps, self.kernel = in_maps, len(self.table), kernel
         self.stride, self.padding, self.padding_value = stride, padding, padding_value
-        slots = [out * in_maps + read for out, maps in enumerate(self.table) for read in maps]
-        self.weight = nn.Parameter(torch.empty(len(slots), kernel, kernel))
+        self.weight = nn.Parameter(torch.empty(sum(map(len, self.table)), kernel, kernel))
         self.bias = nn.Parameter(torch.empty(self.out_maps, *(bias_size or (1, 1))))
-        self.register_buffer("slot", torch.tensor(slots), persistent=False)
+        self.register_buffer("slot", self._slots(), persistent=False)
+
+    def _slots(self) -> Tensor:
+        """Where each stored kernel lies in the dense weight."""
+        return torch.tensor(
+            [out * self.in_maps + read for out, maps in enumerate(self.table) for read in maps]
+        )
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # `to_empty` would leave it empty, and no file holds it.
+        self.slot = self._slots().to(self.weight.device)
+        return self
 
     def fan_in(self) -> Tensor:
         """For each stored kernel, how many inputs a unit of its output map reads. Shape (kernels, 1, 1)."""

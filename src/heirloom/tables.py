@@ -11,7 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from heirloom.accounting import CONVENTIONS, Summary, pixels
+from heirloom.accounting import CONVENTIONS, Summary, pixels, size_text
+from heirloom.errors import HeirloomError, nearest
 from heirloom.tracing import Row
 
 Cell = int | str
@@ -38,9 +39,13 @@ class Table:
     data: Any = None
     keys: Sequence[str] = field(default=())
     """Headings of the CSV form; by default `columns`."""
+    counts: frozenset[str] = frozenset()
+    """Headings of the columns where the text form sets a zero as a dot: there is none of it."""
 
     def render(self, form: str) -> str:
         """The table in one of `FORMATS`."""
+        if form not in FORMATS:
+            raise HeirloomError("E-usage", f"unknown format {form!r}", why=nearest(form, FORMATS))
         return FORMATS[form](self)
 
 
@@ -49,14 +54,15 @@ def _number(cell: Cell) -> str:
 
 
 def _text(table: Table) -> str:
-    """As wide as it needs to be: a number is never broken over two lines. A zero is a dot."""
+    """As wide as it needs to be: a number is never broken over two lines."""
     grid = RichTable(box=box.SIMPLE_HEAD, show_footer=bool(table.totals), pad_edge=False)
     totals = [_number(cell) for cell in table.totals] or [""] * len(table.columns)
     for i, (heading, total) in enumerate(zip(table.columns, totals, strict=True)):
         numeric = any(isinstance(row[i], int) for row in table.rows)
         grid.add_column(heading, total, justify="right" if numeric else "left", no_wrap=True)
     for row in table.rows:
-        grid.add_row(*("·" if cell == 0 else _number(cell) for cell in row))
+        cells = zip(table.columns, row, strict=True)
+        grid.add_row(*("·" if cell == 0 and head in table.counts else _number(cell) for head, cell in cells))
     out = io.StringIO()
     Console(file=out, width=10_000, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
     lines = [table.title, *out.getvalue().rstrip("\n").split("\n"), *table.notes]
@@ -127,17 +133,19 @@ FORMATS: dict[str, Callable[[Table], str]] = {
 }
 
 
-def size_text(size: Sequence[int] | None) -> str:
-    """``6×28×28``."""
-    return "–" if size is None else "×".join(map(str, size))
-
-
 def _pixel_text(value: Sequence[int] | None) -> Cell:
     found = pixels(value)
     return "–" if found is None else found if isinstance(found, int) else "×".join(map(str, found))
 
 
-_COUNTS = ("parameters", "fixed", "connections", "macs", "flops")
+_COUNTS = {
+    "parameters": "params",
+    "fixed": "fixed",
+    "connections": "connections",
+    "macs": "MACs",
+    "flops": "FLOPs",
+}
+"""The columns of numbers, with their headings."""
 
 
 def summary_table(summary: Summary) -> Table:
@@ -150,16 +158,22 @@ def summary_table(summary: Summary) -> Table:
         f"{totals['parameters']:,} parameters, {bound}{totals[head]:,} {_LABELS[head]}"
     )
     notes = ["Counts are for one image. Connections as in LeCun et al. 1998; FLOP = 2 MAC."]
-    notes += [f"{row.name} ({row.attrs.get('operation', row.kind)}) has no rule and is not counted." for row in summary.rows if not row.counted]
+    notes += [
+        f"{row.name} ({row.attrs.get('operation', row.kind)}) has no rule and is not counted."
+        for row in summary.rows
+        if not row.counted
+    ]
     notes += [f"{row.name} does not run in evaluation." for row in summary.rows if not row.executed]
-    heads = ["layer", "kind", "from", "output", "params", "fixed", "connections", "MACs", "FLOPs", "field", "jump", "start"]
+    heads = ["layer", "kind", "from", "output", *_COUNTS.values(), "field", "jump", "start"]
     keys = ["layer", "kind", "inputs", "output_size", *_COUNTS, "receptive_field", "jump", "start"]
     rows = [_cells(row, summary) for row in summary.rows]
     sums: list[Cell] = ["total", "", "", "", *(totals[column] for column in _COUNTS), "", "", ""]
     if not any(row[2] for row in rows):  # a chain: each row reads the one above
-        for line in (heads, keys, sums, *rows):
-            del line[2]
-    return Table(title, heads, rows, sums, notes, summary.as_dict(), keys)
+        del heads[2], keys[2], sums[2]
+        for row in rows:
+            del row[2]
+    dotted = frozenset(_COUNTS.values())
+    return Table(title, heads, rows, sums, notes, summary.as_dict(), keys, counts=dotted)
 
 
 _LABELS = {"connections": "connections", "macs": "MACs", "flops": "FLOPs (FLOP = 2 MAC)"}

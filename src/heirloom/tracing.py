@@ -6,21 +6,22 @@ does itself: sums, concatenations, functional activations, reshapes. No operatio
 without a rule is an error.
 """
 
-
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from heirloom.errors import HeirloomError
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised, size_of
 from heirloom.ops.receptive_field import Field, image
-from heirloom.ops.rules import BY_ATEN, BY_MODULE
+from heirloom.ops.rules import BY_ATEN, BY_MODULE, SIZE_ONLY
+from heirloom.ops.shapes_only import shapes_only
 
 
 @dataclass
@@ -80,7 +81,7 @@ def trace(
     input_size: Sequence[int] | None = None,
     *,
     name: str = "",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     lower_bound: bool = False,
 ) -> Trace:
     """Run ``model`` once on shapes, without memory, and return its operations.
@@ -92,48 +93,78 @@ def trace(
         model: Any module that takes one tensor.
         input_size: Size of one input without the batch axis, usually (C, H, W); by default the model's own.
         name: What to call the model; by default its class.
-        dtype: Type of the input's elements.
+        dtype: Type of the input's elements; by default that of the model's numbers.
         lower_bound: List operations without a rule as not counted instead of raising.
 
     Raises:
         HeirloomError: (``E-operation``) An operation has no rule; (``E-input-size``) no size is known;
             (``E-trace``) the model does not run on this size, or decides by values.
     """
-    size = input_size if input_size is not None else getattr(model, "input_size", None)
+    label = name or type(model).__name__
+    size = _size(model, input_size, label)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise HeirloomError(
+            "E-trace", f"{label} is compiled TorchScript", remedy="give the module that it was made from"
+        )
+    if any(is_lazy(parameter) for parameter in model.parameters()):
+        raise HeirloomError(
+            "E-trace",
+            f"{label} has layers whose sizes are not known yet",
+            remedy="run it once before, or give the sizes instead of lazy layers",
+        )
+    if dtype is None:
+        numbers = (p.dtype for p in model.parameters() if p.is_floating_point())
+        dtype = next(numbers, torch.float32)
+    hooks = []
+    # Random numbers that a forward draws must not be missing afterwards.
+    with shapes_only(model) as stand_ins, torch.random.fork_rng(devices=[]), torch.no_grad():
+        tracer = _Tracer(model, stand_ins, size, dtype, lower_bound)
+        try:
+            for module in model.modules():
+                # Last and first, so that the operations of the user's own hooks lie outside.
+                hooks.append(module.register_forward_pre_hook(tracer.enter))
+                hooks.append(
+                    module.register_forward_hook(
+                        tracer.leave, prepend=True, with_kwargs=True, always_call=True
+                    )
+                )
+            with tracer:
+                model(tracer.input)
+        except HeirloomError:
+            raise
+        except Exception as error:
+            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise HeirloomError(
+                "E-trace",
+                f"{label} does not run on shapes of (1, {', '.join(map(str, size))})",
+                where=tracer.failed,
+                why=first_line,
+                remedy="give the size that it takes; a forward may not look at values",
+            ) from error
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if tracer.refusal:  # the forward caught it
+            raise tracer.refusal
+        return Trace(label, size, tracer.finished())
+
+
+def _size(model: nn.Module, given: Sequence[int] | None, label: str) -> tuple[int, ...]:
+    size = given if given is not None else getattr(model, "input_size", None)
     if size is None:
         raise HeirloomError(
             "E-input-size",
-            f"the input size of {name or type(model).__name__} is not known",
+            f"the input size of {label} is not known",
             remedy="give input_size=(C, H, W), on the command line --input-size C,H,W",
         )
     size = tuple(int(n) for n in size)
-    tracer = _Tracer(model, size, dtype, lower_bound)
-    modes = {module: module.training for module in model.modules()}
-    hooks = [
-        register_module_forward_pre_hook(tracer.enter),
-        register_module_forward_hook(tracer.leave, with_kwargs=True),
-    ]
-    try:
-        model.eval()
-        with torch.no_grad(), tracer:
-            model(tracer.input)
-    except HeirloomError:
-        raise
-    except Exception as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if any(n < 1 for n in size):
         raise HeirloomError(
-            "E-trace",
-            f"{name or type(model).__name__} does not run on shapes of (1, {', '.join(map(str, size))})",
-            where=tracer.place(),
-            why=first_line,
-            remedy="give the size that it takes; a forward may not look at values",
-        ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, training in modes.items():
-            module.training = training
-    return Trace(name or type(model).__name__, size, tracer.finished())
+            "E-input-size",
+            f"an input of size {size} has no elements",
+            remedy="give (C, H, W), each 1 or more",
+        )
+    return size
 
 
 @dataclass
@@ -142,15 +173,26 @@ class _Frame:
 
     module: nn.Module
     rule: Op | None
+    first: int
+    """Number of rows before."""
     children: int = 0
+    """Calls of other modules that made rows."""
     rows: list[Row] = field(default_factory=list)
+    """Those that its own forward made."""
 
 
 class _Tracer(TorchDispatchMode):
     """Collects rows. Tensors are known by identity, so all that pass by are kept alive until the end."""
 
-    def __init__(self, model: nn.Module, size: tuple[int, ...], dtype: torch.dtype, lower_bound: bool) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        model: nn.Module,
+        stand_ins: Mapping[int, Tensor],
+        size: tuple[int, ...],
+        dtype: torch.dtype,
+        lower_bound: bool,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.model, self.lower_bound = model, lower_bound
         self.input = torch.empty(1, *size, dtype=dtype, device="meta")
         self.rows = [Row(0, [], "input", "input", {}, [], size)]
@@ -162,37 +204,48 @@ class _Tracer(TorchDispatchMode):
         # Stored numbers by identity: a tensor that two modules share is one, and counts once.
         self.stored: dict[int, Tensor] = {id(t): t for t in _stored(model)}
         self.sources: dict[int, frozenset[int]] = {key: frozenset([key]) for key in self.stored}
+        # A forward may also know them by a reference of its own.
+        self.sources |= {i: frozenset([id(t)]) for i, t in stand_ins.items() if id(t) in self.stored}
+        self.alive += stand_ins.values()
         self.owner: dict[int, int] = {}  # stored tensor -> row that counts it
         self.calls: dict[str, int] = {}  # name of a module -> its first row
+        self.entered: set[int] = set()
+        self.refusal: HeirloomError | None = None
+        self.failed = ""  # innermost module that an error is passing through
         self._place(self.rows[0], self.fields[id(self.input)])
 
     # What is called ---------------------------------------------------------------------------------
 
     def enter(self, module: nn.Module, args: Any) -> None:
         """Before a module's forward."""
-        if id(module) not in self.names:
-            return
-        if self.frames:
-            self.frames[-1].children += 1
-        self.frames.append(_Frame(module, None if self._inside_rule() else BY_MODULE.get(type(module))))
+        self.entered.add(id(module))
+        rule = None if self._inside_rule() else BY_MODULE.get(type(module))
+        self.frames.append(_Frame(module, rule, len(self.rows)))
 
     def leave(self, module: nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
         """After a module's forward: a module with a rule becomes a row, others name the rows they made."""
-        if id(module) not in self.names:
+        frame, path = self.frames[-1], self.names[id(module)]
+        inputs = _tensors((args, kwargs))
+        if frame.rule is not None:
+            # Dropout and the identity return their input itself; a view tells before from after.
+            output = tree_map(lambda o: o.view_as(o) if any(o is i for i in inputs) else o, output)
+        self.frames.pop()
+        results = _tensors(output)
+        if not results:  # most likely an error, and perhaps its caller goes on without
+            self.failed = self.failed or path
             return None
-        frame, path = self.frames.pop(), self.names[id(module)]
+        self.failed = ""
         if self._inside_rule():
             return None
         if frame.rule is None:
             self._name(frame, path)
-            return None
-        attrs = frame.rule.modules[type(module)](module)
-        stored = frozenset(key for t in _stored(module) if (key := id(t)) in self.stored)
-        inputs = _tensors((args, kwargs))
-        # Dropout and the identity return their input itself; a view tells before from after.
-        output = tree_map(lambda o: o.view_as(o) if any(o is i for i in inputs) else o, output)
-        row = self._add(frame.rule, attrs, inputs, stored, _tensors(output), path or type(module).__name__)
-        self._share(row, path)
+        else:
+            attrs = frame.rule.modules[type(module)](module)
+            stored = frozenset(key for t in _stored(module) if (key := id(t)) in self.stored)
+            row = self._add(frame.rule, attrs, inputs, stored, results, path or type(module).__name__)
+            self._share(row, path)
+        if self.frames and len(self.rows) > frame.first:
+            self.frames[-1].children += 1
         return output
 
     def __torch_dispatch__(
@@ -200,9 +253,11 @@ class _Tracer(TorchDispatchMode):
     ) -> Any:
         """One low-level operation: done on shapes, and written down unless a module's rule covers it."""
         kwargs = kwargs or {}
+        name = f"aten.{func.overloadpacket.__name__}"
         operands = _tensors((args, kwargs))
+        depends = name not in SIZE_ONLY and any(id(t) in self.producer for t in operands)
         meta_args, meta_kwargs = args, kwargs
-        if any(t.is_meta for t in operands):
+        if depends or any(t.is_meta for t in operands):
             meta_args, meta_kwargs = tree_map(
                 lambda a: a.to("meta") if isinstance(a, Tensor) and not a.is_meta else a, (args, kwargs)
             )
@@ -211,8 +266,10 @@ class _Tracer(TorchDispatchMode):
         output = func(*meta_args, **meta_kwargs)
         results = _tensors(output)
         self.alive += [operands, results]
-        sources = frozenset[int]().union(*(self.sources.get(id(t), frozenset()) for t in operands))
-        if not any(id(t) in self.producer for t in operands):
+        sources = frozenset[int]().union(
+            *(self.sources.get(id(t), frozenset()) for t in operands if id(t) not in self.producer)
+        )
+        if not depends:
             for result in results:  # made of stored numbers alone, such as a transposed weight
                 self.sources[id(result)] = sources | self.sources.get(id(result), frozenset())
             return output
@@ -220,22 +277,24 @@ class _Tracer(TorchDispatchMode):
             for result in results:
                 self.producer.setdefault(id(result), self.producer[id(self.input)])
             return output
-        name = f"aten.{func.overloadpacket.__name__}"
         rule = BY_ATEN.get(name)
         if rule is None:
             if not self.lower_bound:
-                raise HeirloomError(
+                self.refusal = HeirloomError(
                     "E-operation",
                     f"no rule counts {name}",
                     where=self.place(),
                     why="it would be missing from every total",
                     remedy="ask for a lower bound (lower_bound=True, --lower-bound) or write a rule in ops/",
                 )
+                raise self.refusal
             rule = _UNKNOWN
             attrs: Attributes = {"operation": name}
         else:
             attrs = rule.aten[name](Recognised(name, args, kwargs, lambda t: id(t) in self.producer))
         row = self._add(rule, attrs, operands, sources, results, name.removeprefix("aten.").strip("_"))
+        if name.endswith("_"):  # PyTorch's mark of an operation in place
+            self._written(args[0], row)
         if self.frames:
             self.frames[-1].rows.append(row)
         return output
@@ -284,6 +343,15 @@ class _Tracer(TorchDispatchMode):
         self.alive.append(results)
         return row
 
+    def _written(self, target: Tensor, row: Row) -> None:
+        """After an operation in place: what was written, perhaps through a view, depends on it now."""
+        self.producer[id(target)] = row.id
+        self.fields.setdefault(id(target), None)
+        if target._base is not None:
+            self.alive.append(target._base)
+            self.producer[id(target._base)] = row.id
+            self.fields[id(target._base)] = None
+
     def _count_stored(self, row: Row, keys: Sequence[int]) -> None:
         for key in keys:
             tensor = self.stored[key]
@@ -310,35 +378,38 @@ class _Tracer(TorchDispatchMode):
         if not frame.rows:
             return
         essential = [row for row in frame.rows if not row.moves_only] or frame.rows[-1:]
-        if frame.children == 0 and len(essential) == 1 and path:
+        if frame.children == 0 and len(essential) == 1:
             for row in frame.rows:
                 if row is not essential[0]:
                     self._drop(row)
             essential[0].output_size = frame.rows[-1].output_size
-            essential[0].name = path
+            essential[0].name = path or type(frame.module).__name__
             self._share(essential[0], path)
             return
+        own = {row.id for row in frame.rows}
+        taken = {row.name for row in self.rows if row.id not in own}
         for row in frame.rows:
-            row.name = self._unused(f"{path}.{row.name}" if path else row.name)
+            plain = f"{path}.{row.name}" if path else row.name
+            row.name = next(
+                n for i in itertools.count() if (n := f"{plain}_{i}" if i else plain) not in taken
+            )
+            taken.add(row.name)
 
     def _share(self, row: Row, path: str) -> None:
         first = self.calls.setdefault(path, row.id)
         if first != row.id:
             row.shared_with = first
 
-    def _unused(self, name: str) -> str:
-        taken = {row.name for row in self.rows}
-        return next(n for i in range(len(self.rows) + 1) if (n := f"{name}_{i}" if i else name) not in taken)
-
     def _drop(self, row: Row) -> None:
         """Take a reshape out of the graph: who read it reads what it read."""
-        source = row.inputs[0]
         row.kind = ""
         for other in self.rows:
-            other.inputs = list(dict.fromkeys(source if i == row.id else i for i in other.inputs))
+            if row.id in other.inputs:
+                parts = [row.inputs if i == row.id else [i] for i in other.inputs]
+                other.inputs = list(dict.fromkeys(itertools.chain.from_iterable(parts)))
         for key, producer in self.producer.items():
             if producer == row.id:
-                self.producer[key] = source
+                self.producer[key] = row.inputs[0]
 
     def _inside_rule(self) -> bool:
         return any(frame.rule is not None for frame in self.frames)
@@ -352,20 +423,33 @@ class _Tracer(TorchDispatchMode):
         rows = [row for row in self.rows if row.kind]
         for path, module in self.model.named_modules():
             own = [id(t) for t in _stored(module, recurse=False) if id(t) not in self.owner]
-            if not own:
+            if not own and not self._idle(module):
                 continue
-            row = Row(len(self.rows), [], path or type(module).__name__, type(module).__name__.lower(), {}, [], None)
-            row.executed = False
+            if path in self.calls:  # a mask, perhaps, that the layer keeps beside what it computes with
+                row = self.rows[self.calls[path]]
+            else:
+                name = type(module).__name__
+                row = Row(len(self.rows), [], path or name, name.lower(), {}, [], None, executed=False)
+                self.rows.append(row)
+                rows.append(row)
             self._count_stored(row, own)
             self.owner |= dict.fromkeys(own, row.id)
-            self.rows.append(row)
-            rows.append(row)
         number = {row.id: new for new, row in enumerate(rows)}
         for row in rows:
             row.id = number[row.id]
             row.inputs = [number[i] for i in row.inputs]
             row.shared_with = None if row.shared_with is None else number[row.shared_with]
         return rows
+
+    def _idle(self, module: nn.Module) -> bool:
+        """True for a layer without stored numbers that was never called. Containers have nothing to call."""
+        callable_ = type(module).forward is not nn.Module.forward
+        return (
+            callable_
+            and id(module) not in self.entered
+            and not any(module.children())
+            and not _stored(module)
+        )
 
 
 _UNKNOWN = Op("unknown", lambda call: Counts(), lambda call, fields: None)

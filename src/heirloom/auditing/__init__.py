@@ -15,8 +15,8 @@ class Verdict:
         model: Name of the network.
         claim: What the source says.
         ours: The network's own number.
-        words: ``matches``, ``contradicts: because``, ``unresolved: because`` (second hand, decides
-            nothing) or ``wrong``.
+        words: ``matches`` (perhaps with ``(second hand)``), ``contradicts: because``, ``unresolved: because``
+            (second hand, decides nothing) or ``wrong``.
     """
 
     model: str

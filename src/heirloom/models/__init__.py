@@ -3,12 +3,15 @@
 This file imports no torch, so that listing the networks is quick.
 """
 
+import contextlib
 import fnmatch
 import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from heirloom.errors import HeirloomError, nearest
@@ -52,9 +55,13 @@ def create_model(
         HeirloomError: (``E-model``) There is no such network or class;
             (``E-argument``) it takes no such argument, or not that value.
     """
-    factory = _own_class(name) if ":" in name else _published(name)
+    factory = _factory(name)
     given = {"num_classes": num_classes, "in_chans": in_chans}
-    args |= {key: value for key, value in given.items() if value is not None}
+    given = {key: value for key, value in given.items() if value is not None}
+    for key, value in given.items():
+        if not isinstance(value, int) or value < 1:
+            raise HeirloomError("E-argument", f"{key} is {value!r}", remedy="give a whole number, 1 or more")
+    args |= given
     try:
         inspect.signature(factory).bind(**args)
     except TypeError as error:
@@ -64,8 +71,40 @@ def create_model(
             why=str(error),
             remedy=f"it takes {inspect.signature(factory)}",
         ) from error
-    model: nn.Module = factory(**args)
+    try:
+        model: nn.Module = factory(**args)
+    except HeirloomError:
+        raise
+    except Exception as error:
+        raise HeirloomError(
+            "E-argument", f"{name} cannot be built", why=f"{type(error).__name__}: {_first_line(error)}"
+        ) from error
+    if not hasattr(model, "state_dict"):
+        raise HeirloomError("E-model", f"{name} is a {type(model).__name__}, not a torch.nn.Module")
     return model
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or "no message").splitlines()[0]
+
+
+def takes(name: str, argument: str) -> bool:
+    """Whether the network has such an argument. Raises as `create_model` does."""
+    return argument in inspect.signature(_factory(name)).parameters
+
+
+def headline(name: str) -> str:
+    """The first sentence about a published network, read from its source without running it."""
+    import ast
+
+    module, factory = MODELS[name].split(":")
+    tree = ast.parse((Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
+    sentences = {
+        node.name: (ast.get_docstring(node) or "").split("\n")[0]
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    return sentences[factory]
 
 
 def claims(name: str) -> "tuple[Claim, ...]":
@@ -86,7 +125,9 @@ def _known(name: str) -> None:
         )
 
 
-def _published(name: str) -> Any:
+def _factory(name: str) -> Any:
+    if ":" in name:
+        return _own_class(name)
     _known(name)
     module, factory = MODELS[name].split(":")
     return getattr(importlib.import_module(f"{__name__}.{module}"), factory)
@@ -95,30 +136,45 @@ def _published(name: str) -> Any:
 def _own_class(name: str) -> Any:
     place, _, attribute = name.rpartition(":")
     try:
-        if place.endswith(".py"):
-            path = Path(place)
-            spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
-            if spec is None or spec.loader is None or not path.is_file():
-                raise ImportError("no such file")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[spec.name] = module  # dataclasses look there
-            spec.loader.exec_module(module)
-        else:
-            sys.path.insert(0, "")
-            try:
-                module = importlib.import_module(place)
-            finally:
-                sys.path.remove("")
-        return getattr(module, attribute)
-    except AttributeError as error:
-        names = [n for n, value in vars(module).items() if inspect.isclass(value)]
-        raise HeirloomError(
-            "E-model", f"no {attribute!r} in {place}", why=nearest(attribute, names)
-        ) from error
-    except Exception as error:
+        module = _own_file(Path(place)) if place.endswith(".py") else _own_module(place)
+    except (Exception, SystemExit) as error:
         raise HeirloomError(
             "E-model",
             f"cannot load {name!r}",
-            why=f"{type(error).__name__}: {error}",
+            why=f"{type(error).__name__}: {_first_line(error)}",
             remedy="give package.module:Class or file.py:Class",
         ) from error
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        names = [n for n, value in vars(module).items() if inspect.isclass(value)]
+        raise HeirloomError("E-model", f"no class {attribute!r} in {place}", why=nearest(attribute, names))
+    return found
+
+
+def _own_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
+    assert spec is not None  # the name ends in .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    with _importable(str(path.parent.resolve())):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _own_module(name: str) -> ModuleType:
+    with _importable(""):
+        return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _importable(folder: str) -> Iterator[None]:
+    """Look for modules in ``folder`` first, as Python does for a script."""
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(folder)

@@ -48,6 +48,7 @@ class LeNet5(Chain):
     Scores are the negated penalties of equation 7. There are codes for the ten digits only.
 
     Shape: input (B, in_chans, 32, 32), background -0.1 and strokes 1.175; output (B, 10).
+
     Raises:
         HeirloomError: (``E-argument``) ``num_classes`` is not 10.
     """
@@ -109,7 +110,7 @@ CLAIMS = {
             60_850,
             "lecture deck 001, total",
             off=850,
-            why="the deck gives each output unit 84 trained weights and a bias; the paper's codes are fixed and have none",
+            why="the deck trains 84 weights and a bias per output unit; the paper's codes are fixed",
         ),
         Claim(
             "connections",

@@ -14,7 +14,9 @@ from heirloom.models.lenet5 import C3_READS
 
 
 class LeNet5Gaussian(Chain):
-    """LeNet-5 with the output that the deck counts, "(84 + 1) * 10": 84 trained centres and a width per class.
+    """LeNet-5 with the output that the deck counts, "(84 + 1) * 10".
+
+    A unit has 84 trained centres and a trained width.
 
     Departs: the deck gives no formula; scores are the logarithms of Gaussian densities. Centres start
     at random corners of the cube of side 2, widths at the square root of 84.
@@ -41,9 +43,11 @@ class LeNet5Gaussian(Chain):
             output=Gaussian(84, num_classes),  # 10
         )
         uniform_by_fan_in_(self)
+        output = self.get_submodule("output")
+        assert isinstance(output, Gaussian)
         with torch.no_grad():
-            self.output.centre.bernoulli_(0.5).mul_(2).sub_(1)
-            self.output.width.fill_(84**0.5)
+            output.centre.bernoulli_(0.5).mul_(2).sub_(1)
+            output.width.fill_(84**0.5)
 
 
 class LeNet5Softmax(Chain):
@@ -127,7 +131,8 @@ class LeNet5ReluAvg(Chain):
         for layer in self:
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
 
 _DECK = "lecture deck 001"

@@ -9,6 +9,8 @@ paper's background does; the last column and row of padding is not reached. The 
 tanh; a scale for it is not at hand.
 """
 
+from typing import Any
+
 from torch import nn
 
 from heirloom.claim import Claim
@@ -32,18 +34,19 @@ class LeNet1989(Chain):
 
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         every_map = [tuple(range(in_chans))] * 12
+        window: dict[str, Any] = {"kernel": 5, "stride": 2, "padding": 2, "padding_value": -1.0}
         super().__init__(
             (in_chans, 16, 16),
-            h1=TableConv2d(every_map, in_chans, 5, stride=2, padding=2, padding_value=-1.0, bias_size=(8, 8)),  # 12 x 8 x 8
+            h1=TableConv2d(every_map, in_chans, **window, bias_size=(8, 8)),  # 12 x 8 x 8
             h1_tanh=nn.Tanh(),
-            h2=TableConv2d(H2_READS, 12, 5, stride=2, padding=2, padding_value=-1.0, bias_size=(4, 4)),  # 12 x 4 x 4
+            h2=TableConv2d(H2_READS, 12, **window, bias_size=(4, 4)),  # 12 x 4 x 4
             h2_tanh=nn.Tanh(),
             flatten=nn.Flatten(),  # 192
             h3=nn.Linear(192, 30),  # 30
             h3_tanh=nn.Tanh(),
             output=nn.Linear(30, num_classes),  # 10
             output_tanh=nn.Tanh(),
-        )  # fmt: skip
+        )
         uniform_by_fan_in_(self)
 
 

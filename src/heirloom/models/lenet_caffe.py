@@ -36,7 +36,8 @@ class LeNetCaffe(Chain):
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 bound = math.sqrt(3 / layer.weight[0].numel())
                 nn.init.uniform_(layer.weight, -bound, bound)
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
 
 CLAIMS = {

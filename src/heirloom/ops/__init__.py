@@ -9,8 +9,8 @@ Counts follow LeCun et al. 1998 and are per image:
 * *FLOP*: 2 per MAC, 1 per bias and per elementwise result, k^2 per pooled output.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 

@@ -37,7 +37,7 @@ def _table(layer: TableConv2d) -> Attributes:
         "dilation": [1, 1],
         "groups": 1,
         "bias": True,
-        "unshared_bias": layer.bias[0].numel() > 1,
+        **({"unshared_bias": True} if layer.bias[0].numel() > 1 else {}),
         "table": [list(maps) for maps in layer.table],
     }
 
@@ -61,18 +61,25 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     a = call.attrs
     if fields[0] is None or a.get("transposed"):
         return None
-    return fields[0].windowed(a["kernel"], a["stride"], a["padding"], a["dilation"], (call.inputs[0], call.output))
+    return fields[0].windowed(
+        a["kernel"], a["stride"], a["padding"], a["dilation"], (call.inputs[0], call.output)
+    )
 
 
 def _formulas(call: Call) -> dict[str, str]:
     a = call.attrs
     if a.get("transposed"):
         return {}
-    places = " x ".join(map(str, call.output[2:]))
+    images = call.output[:1] if call.output[0] > 1 else ()
+    places = " x ".join(map(str, (*images, *call.output[2:])))
     window = " x ".join(map(str, a["kernel"]))
     if "table" in a:
         kernels = f"{_links(a)} x {window}"
-        shared = str(a["out_maps"]) if not a.get("unshared_bias") else f"{a['out_maps']} x {places}"
+        shared = (
+            str(a["out_maps"])
+            if not a.get("unshared_bias")
+            else f"{a['out_maps']} x {' x '.join(map(str, call.output[2:]))}"
+        )
         return {
             "parameters": f"{kernels} + {shared}",
             "connections": f"({kernels} + {a['out_maps']}) x {places}",

@@ -1,4 +1,4 @@
-"""Elementwise operations: activations, sums and products of tensors, and the other arithmetic of a forward."""
+"""Elementwise operations: activations, sums and products of tensors, and other arithmetic."""
 
 from math import prod
 
@@ -6,20 +6,22 @@ from heirloom.layers import ScaledTanh
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised
 
 _ACTIVATIONS = """
-    relu leaky_relu elu celu selu prelu _prelu_kernel rrelu hardtanh relu6 hardswish hardsigmoid hardshrink softshrink
-    threshold gelu silu mish softplus sigmoid log_sigmoid_forward tanh glu
+    relu leaky_relu elu celu selu prelu _prelu_kernel rrelu hardtanh relu6 hardswish hardsigmoid
+    hardshrink softshrink threshold gelu silu mish softplus sigmoid log_sigmoid_forward tanh glu
 """
 _ARITHMETIC = """
-    add sub rsub mul div pow neg abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan
-    sinh cosh asin acos atan erf clamp clamp_min clamp_max minimum maximum fmod remainder floor ceil round trunc
-    where masked_fill lerp addcmul addcdiv eq ne lt le gt ge logical_and logical_or logical_not bitwise_not
-    nan_to_num
+    add sub rsub mul div pow neg abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal
+    sin cos tan sinh cosh asin acos atan erf clamp clamp_min clamp_max minimum maximum fmod remainder floor
+    ceil round trunc where masked_fill lerp addcmul addcdiv eq ne lt le gt ge logical_and logical_or
+    logical_not bitwise_not nan_to_num
 """
-NAMES = (_ACTIVATIONS + _ARITHMETIC).split()
+NAMES = [*_ACTIVATIONS.split(), *_ARITHMETIC.split()]
 
 
 def _named(call: Recognised) -> Attributes:
-    return {"kind": call.name.removeprefix("aten.").strip("_").removesuffix("_kernel").removesuffix("_forward")}
+    return {
+        "kind": call.name.removeprefix("aten.").strip("_").removesuffix("_kernel").removesuffix("_forward")
+    }
 
 
 def _scaled_tanh(layer: ScaledTanh) -> Attributes:

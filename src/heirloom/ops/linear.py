@@ -10,7 +10,15 @@ from heirloom.ops.receptive_field import Field, union
 
 def _product(call: Recognised, left: Any, right: Any, bias: bool) -> Attributes:
     both = {"kind": "matmul"} if call.depends(left) and call.depends(right) else {}
-    return {**both, "in_features": int(left.shape[-1]), "bias": bias}
+    # Usually the weights stand on the right; a unit then is a column.
+    units = left.shape[-2:-1] if call.depends(right) else right.shape[1:][-1:]
+    return {
+        **both,
+        "in_features": int(left.shape[-1]),
+        "out_features": int(units[0]) if units else 1,
+        "bias": bias,
+        **({"weights_left": True} if call.depends(right) and not both else {}),
+    }
 
 
 def _mm(call: Recognised) -> Attributes:
@@ -32,16 +40,18 @@ def _count(call: Call) -> Counts:
 def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     """A unit sees what the axis sees that it sums over; products of two computed matrices see all."""
     if len(fields) > 1:
-        merged = union(fields)
-        return merged.collapsed() if merged else None
-    return fields[0].collapsed((len(call.inputs[0]) - 1,)) if fields[0] else None
+        return union([f.with_axes([axis.shared(1) for axis in f.axes]) if f else None for f in fields])
+    rank = len(call.inputs[0])
+    summed = rank - 2 if call.attrs.get("weights_left") and rank > 1 else rank - 1
+    return fields[0].collapsed((summed,)) if fields[0] else None
 
 
 def _formulas(call: Call) -> dict[str, str]:
     if call.attrs.get("kind") == "matmul":
         return {"macs": f"{prod(call.output)} x {call.attrs['in_features']}"}
-    outputs, inputs = call.output[-1], call.attrs["in_features"]
-    rows = "".join(f"{n} x " for n in call.output[1:-1])
+    outputs, inputs = call.attrs["out_features"], call.attrs["in_features"]
+    places = prod(call.output) // outputs
+    rows = f"{places} x " if places > 1 else ""
     per_unit = f"({inputs} + 1)" if call.attrs["bias"] else f"{inputs}"
     return {
         "parameters": f"{outputs} x {per_unit}",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 from torch import nn
 
@@ -14,11 +13,17 @@ def _lrn(layer: nn.LocalResponseNorm) -> Attributes:
     return {"kind": "lrn", "size": layer.size, "alpha": layer.alpha, "beta": layer.beta, "k": layer.k}
 
 
-def _kind(kind: str) -> Any:
-    def describe(call: Recognised) -> Attributes:
-        return {"kind": kind}
+def _rms_norm(layer: nn.RMSNorm) -> Attributes:
+    return {"kind": "rms_norm", "axes": len(layer.normalized_shape)}
 
-    return describe
+
+def _batch_norm(call: Recognised) -> Attributes:
+    return {"kind": "batch_norm"}
+
+
+def _without_statistics(call: Recognised) -> Attributes:
+    """Without stored statistics, those of the image itself are taken."""
+    return {"kind": "batch_norm", "own_statistics": True} if call.args[5] else {"kind": "batch_norm"}
 
 
 def _layer_norm(call: Recognised) -> Attributes:
@@ -36,10 +41,10 @@ def _count(call: Call) -> Counts:
 def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     """Batch and local response normalisation stay at their pixel; statistics over pixels see them all."""
     kind, field = call.attrs["kind"], fields[0]
-    if field is None or kind in ("batch_norm", "lrn"):
+    if field is None or kind == "lrn" or (kind == "batch_norm" and not call.attrs.get("own_statistics")):
         return same_field(call, fields)
     rank = len(call.output)
-    dims = range(2, rank) if kind == "group_norm" else range(rank - call.attrs["axes"], rank)
+    dims = range(rank - call.attrs["axes"], rank) if "axes" in call.attrs else range(2, rank)
     return field.with_axes([a.shared(a.units) if a.dim in dims else a for a in field.axes])
 
 
@@ -48,10 +53,10 @@ OPS = (
         "normalisation",
         _count,
         _field,
-        modules={nn.LocalResponseNorm: _lrn},
+        modules={nn.LocalResponseNorm: _lrn, nn.RMSNorm: _rms_norm},
         aten={
-            "aten.native_batch_norm": _kind("batch_norm"),
-            "aten._native_batch_norm_legit_no_training": _kind("batch_norm"),
+            "aten.native_batch_norm": _without_statistics,
+            "aten._native_batch_norm_legit_no_training": _batch_norm,
             "aten.native_layer_norm": _layer_norm,
             "aten.native_group_norm": _group_norm,
         },

@@ -51,7 +51,9 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     field, a = fields[0], call.attrs
     if field is None:
         return None
-    kernel, stride, padding, dilation = (a.get(name, ()) for name in ("kernel", "stride", "padding", "dilation"))
+    kernel, stride, padding, dilation = (
+        a.get(name, ()) for name in ("kernel", "stride", "padding", "dilation")
+    )
     if a.get("adaptive"):
         before, after = call.inputs[0][2:], call.output[2:]
         if any(units % parts for units, parts in zip(before, after, strict=True)):
@@ -65,7 +67,7 @@ def _formulas(call: Call) -> dict[str, str]:
     if call.attrs.get("adaptive"):
         return {}
     window = " x ".join(map(str, call.attrs["kernel"]))
-    return {"connections": f"{window} x {' x '.join(map(str, call.output[1:]))}"}
+    return {"connections": f"{window} x {' x '.join(map(str, call.output[call.output[0] == 1 :]))}"}
 
 
 OPS = (

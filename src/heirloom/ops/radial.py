@@ -32,7 +32,11 @@ def _formulas(call: Call) -> dict[str, str]:
     if call.attrs["width"]:
         both = f"{units} x ({inputs} + 1)"
         return {"parameters": both, "connections": both, "macs": f"{units} x {inputs}"}
-    return {"fixed": f"{units} x {inputs}", "connections": f"{units} x {inputs}", "macs": f"{units} x {inputs}"}
+    return {
+        "fixed": f"{units} x {inputs}",
+        "connections": f"{units} x {inputs}",
+        "macs": f"{units} x {inputs}",
+    }
 
 
 OPS = (

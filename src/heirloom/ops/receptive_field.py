@@ -20,6 +20,7 @@ class Axis:
         start: First pixel that unit 0 sees; negative where it begins in the padding.
         units: Number of units along the axis.
         dim: The axis of the tensor that it lies in, perhaps flattened together with others.
+        apart: Places along ``dim`` between neighbouring units; more than 1 only in a flattened one.
     """
 
     size: int
@@ -27,6 +28,7 @@ class Axis:
     start: int
     units: int
     dim: int
+    apart: int = 1
 
     def window(self, kernel: int, stride: int, padding: int, dilation: int, units: int) -> "Axis":
         """The axis behind a sliding window of ``kernel`` taps that gives ``units`` results."""
@@ -40,7 +42,7 @@ class Axis:
 
     def collapsed(self) -> "Axis":
         """The axis behind something that reads all units at once."""
-        return replace(self, size=self.size + (self.units - 1) * self.jump, units=1)
+        return replace(self, size=self.size + (self.units - 1) * self.jump, units=1, apart=1)
 
     def cut(self, first: int, step: int, units: int) -> "Axis":
         """The axis of every ``step``-th unit from ``first`` on; negative where units were added before."""
@@ -48,7 +50,11 @@ class Axis:
 
     def shared(self, units: int) -> "Axis":
         """The axis of ``units`` that all see what one sees who sees everything."""
-        return replace(self.collapsed(), jump=0, units=units)
+        return replace(self.collapsed(), jump=0, units=units, apart=self.apart)
+
+    def holds(self, other: "Axis") -> bool:
+        """True if its first unit sees all that the first unit of ``other`` sees."""
+        return self.start <= other.start and other.start + other.size <= self.start + self.size
 
 
 @dataclass(frozen=True)
@@ -118,12 +124,14 @@ def _pair(a: Field, b: Field) -> Field | None:
     for one, other in zip(a.axes, b.axes, strict=True):
         if one.units != other.units or one.jump != other.jump:
             units = max(one.units, other.units)
-            if not any(axis.units == 1 or axis.jump == 0 for axis in (one, other)):
+            dim = one.dim if one.units >= other.units else other.dim
+            wide, narrow = (one, other) if one.units == 1 or one.jump == 0 else (other, one)
+            one, other = wide.shared(units), narrow.shared(units)
+            if (wide.units > 1 and wide.jump) or not one.holds(other):
                 return None
             # Beside a unit that sees everything, all units see everything.
-            dim = one.dim if one.units >= other.units else other.dim
-            one, other = replace(one.shared(units), dim=dim), replace(other.shared(units), dim=dim)
-        elif one.dim != other.dim and one.units > 1:
+            one, other = replace(one, dim=dim), replace(other, dim=dim)
+        elif (one.dim, one.apart) != (other.dim, other.apart) and one.units > 1:
             return None
         start = min(one.start, other.start)
         end = max(one.start + one.size, other.start + other.size)

@@ -1,6 +1,7 @@
 """Reductions: sums, averages and extremes over whole axes, and the softmax."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised, same_field
@@ -19,7 +20,7 @@ def _reduction(call: Recognised) -> Attributes:
     dims = [d % rank for d in given] if given else list(range(rank))
     kind = call.name.removeprefix("aten.")
     # Averaging whole maps of (B, C, H, W) is pooling, however it is written.
-    pools = kind in ("mean", "amax") and rank > 2 and dims == list(range(2, rank))
+    pools = kind in ("mean", "amax") and rank > 2 and sorted(dims) == list(range(2, rank))
     return {"kind": "global_" + kind if pools else kind, "dims": dims, "pools": pools}
 
 
@@ -40,7 +41,7 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
         return max(0, min(axis.dim - gone, after - 1))
 
     collapsed = field.collapsed(dims)
-    return collapsed.with_axes([Axis(a.size, a.jump, a.start, a.units, moved(a)) for a in collapsed.axes])
+    return collapsed.with_axes([replace(a, dim=moved(a)) for a in collapsed.axes])
 
 
 def _softmax(call: Recognised) -> Attributes:
@@ -65,6 +66,6 @@ OPS = (
         "softmax",
         _softmax_count,
         _softmax_field,
-        aten={"aten._softmax": _softmax, "aten._log_softmax": _softmax},
+        aten={"aten._softmax": _softmax, "aten._safe_softmax": _softmax, "aten._log_softmax": _softmax},
     ),
 )

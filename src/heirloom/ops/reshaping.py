@@ -7,13 +7,16 @@ from math import prod
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised, same_field
 from heirloom.ops.receptive_field import Axis, Field
 
-_VIEWS = "view _unsafe_view reshape squeeze unsqueeze expand repeat repeat_interleave".split()
-_COPIES = "clone contiguous _to_copy detach alias lift_fresh".split()
-_SPLITS = "split split_with_sizes chunk unbind unsafe_split unsafe_chunk".split()
-_RESAMPLING = (
-    "upsample_nearest1d upsample_nearest2d upsample_nearest3d pixel_shuffle pixel_unshuffle flip roll "
-    "reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d im2col col2im index gather embedding"
-).split()
+_VIEWS = ["view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "expand", "repeat", "repeat_interleave"]
+_COPIES = ["clone", "contiguous", "_to_copy", "detach", "alias", "lift_fresh", "fill_", "zero_"]
+_PERMUTATIONS = ["permute", "transpose", "transpose_", "t", "t_", "numpy_T"]
+_SPLITS = ["split", "split_with_sizes", "chunk", "unbind", "unsafe_split", "unsafe_chunk"]
+_RESAMPLING = """
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d pixel_shuffle pixel_unshuffle channel_shuffle
+    reflection_pad1d reflection_pad2d reflection_pad3d
+    replication_pad1d replication_pad2d replication_pad3d
+    flip roll im2col col2im index gather index_select embedding
+""".split()  # noqa: SIM905
 
 
 def _plain(call: Recognised) -> Attributes:
@@ -26,7 +29,9 @@ def _permute(call: Recognised) -> Attributes:
     if call.name == "aten.permute":
         order = [d % rank for d in call.args[1]]
     elif rank > 1:
-        one, other = (0, 1) if call.name == "aten.t" else (call.args[1] % rank, call.args[2] % rank)
+        one, other = (
+            (0, 1) if call.name in ("aten.t", "aten.t_") else (call.args[1] % rank, call.args[2] % rank)
+        )
         order[one], order[other] = order[other], order[one]
     return {"kind": "permute", "order": order}
 
@@ -35,7 +40,12 @@ def _slice(call: Recognised) -> Attributes:
     dim = call.arg(1, "dim", 0) % call.args[0].ndim
     size = call.args[0].shape[dim]
     first = call.arg(2, "start") or 0
-    return {"kind": "slice", "dim": dim, "first": first + size if first < 0 else first, "step": call.arg(4, "step", 1)}
+    return {
+        "kind": "slice",
+        "dim": dim,
+        "first": first + size if first < 0 else first,
+        "step": call.arg(4, "step", 1),
+    }
 
 
 def _select(call: Recognised) -> Attributes:
@@ -64,17 +74,21 @@ def _viewed(call: Call, fields: Sequence[Field | None]) -> Field | None:
         return None
     if prod(before) != prod(after):
         return _repeated(before, after, fields[0])
-    axes = []
+    axes: list[Axis] = []
     for axis in fields[0].axes:
-        inner = prod(before[axis.dim + 1 :])
-        outer = inner * before[axis.dim]
-        for dim in reversed(range(len(after))):
-            step = prod(after[dim + 1 :])
-            if step <= inner and outer <= step * after[dim]:
-                axes.append(replace(axis, dim=dim))
-                break
-        else:
+        stride = prod(before[axis.dim + 1 :]) * axis.apart
+        steps = [prod(after[dim + 1 :]) for dim in range(len(after))]
+        holding = [
+            d for d, step in enumerate(steps) if stride % step == 0 and stride * axis.units <= step * after[d]
+        ]
+        if not holding:
             return None
+        # An axis that is by itself; of several with one unit, those that no other axis has taken.
+        alone = [d for d in holding if steps[d] == stride and after[d] == axis.units]
+        free = [d for d in alone if d not in {a.dim for a in axes}]
+        from_end = axis.dim - len(before) + len(after)
+        best = from_end if from_end in free else (free or alone or holding)[-1]
+        axes.append(replace(axis, dim=best, apart=stride // steps[best]))
     return fields[0].with_axes(axes)
 
 
@@ -87,6 +101,11 @@ def _repeated(before: Sequence[int], after: Sequence[int], field: Field) -> Fiel
             return None
         axes.append(replace(axis.shared(units) if units != before[axis.dim] else axis, dim=axis.dim + shift))
     return field.with_axes(axes)
+
+
+def _copied(call: Call, fields: Sequence[Field | None]) -> Field | None:
+    """What was there before is gone; the operand that is copied comes last."""
+    return fields[-1] if call.inputs[-1] == call.output else None
 
 
 def _permuted(call: Call, fields: Sequence[Field | None]) -> Field | None:
@@ -129,7 +148,9 @@ def _split_field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     if field is None or any(axis.dim == call.attrs["dim"] for axis in field.axes):
         return None
     shift = len(call.output) - len(call.inputs[0])
-    return field.with_axes([replace(a, dim=a.dim + (shift if a.dim > call.attrs["dim"] else 0)) for a in field.axes])
+    return field.with_axes(
+        [replace(a, dim=a.dim + (shift if a.dim > call.attrs["dim"] else 0)) for a in field.axes]
+    )
 
 
 def _unknown(call: Call, fields: Sequence[Field | None]) -> Field | None:
@@ -139,8 +160,8 @@ def _unknown(call: Call, fields: Sequence[Field | None]) -> Field | None:
 OPS = (
     Op("reshape", _count, _viewed, aten={f"aten.{n}": _plain for n in _VIEWS}, moves_only=True),
     Op("copy", _count, same_field, aten={f"aten.{n}": _plain for n in _COPIES}, moves_only=True),
-    Op("permute", _count, _permuted,
-       aten={f"aten.{n}": _permute for n in ("permute", "transpose", "t", "numpy_T")}, moves_only=True),
+    Op("copy", _count, _copied, aten={"aten.copy_": _plain}, moves_only=True),
+    Op("permute", _count, _permuted, aten={f"aten.{n}": _permute for n in _PERMUTATIONS}, moves_only=True),
     Op("slice", _count, _cut, aten={"aten.slice": _slice, "aten.select": _select}, moves_only=True),
     Op("split", _count, _split_field, aten={f"aten.{n}": _split for n in _SPLITS}, moves_only=True),
     Op("pad", _count, _padded, aten={"aten.constant_pad_nd": _pad}, moves_only=True),

@@ -7,6 +7,7 @@ from heirloom.ops import (
     concatenation,
     convolution,
     elementwise,
+    filling,
     identity,
     linear,
     normalisation,
@@ -33,3 +34,5 @@ OPS = (
 
 BY_MODULE: dict[type[nn.Module], Op] = {cls: op for op in OPS for cls in op.modules}
 BY_ATEN: dict[str, Op] = {name: op for op in OPS for name in op.aten}
+
+SIZE_ONLY = frozenset(f"aten.{name}" for name in filling.NAMES)

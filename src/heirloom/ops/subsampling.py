@@ -9,7 +9,12 @@ from heirloom.ops.receptive_field import Field
 
 
 def _subsampling(layer: Subsampling) -> Attributes:
-    return {"maps": layer.maps, "in_maps": layer.in_maps, "kernel": [layer.window] * 2, "stride": [layer.window] * 2}
+    return {
+        "maps": layer.maps,
+        "in_maps": layer.in_maps,
+        "kernel": [layer.window] * 2,
+        "stride": [layer.window] * 2,
+    }
 
 
 def _count(call: Call) -> Counts:

@@ -1,0 +1,34 @@
+# make demo: install, train LeNet-5 on real digits, write a report.   make test: all that tests need, and the tests.
+# Both work again and again, and without a network once they have run. PYTHON=python3.12 chooses another Python.
+
+PYTHON ?= python3
+PIP = PIP_CONSTRAINT=constraints.txt .venv/bin/python -m pip install --disable-pip-version-check
+
+.PHONY: demo test check clean
+
+demo: .venv/installed
+	.venv/bin/heirloom train lenet5 --data digits
+
+test: .venv/installed-dev
+	.venv/bin/python -m pytest
+
+check: .venv/installed-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'heirloom needs Python 3.11 or later: make PYTHON=python3.12'; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	@touch .venv/installed $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,61 @@
+"""The program: run a command; turn what goes wrong into one line and an exit status."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from heirloom.errors import HeirloomError, printable
+
+DEFECT = 70
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without × still gets its table
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        sys.exit(_run(arguments))
+    except BrokenPipeError:  # the reader has seen enough, as in `heirloom list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except HeirloomError as error:
+        if debug:
+            raise
+        print(f"heirloom: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except Exception as error:
+        if debug:
+            raise
+        text = printable(f"{type(error).__name__}: {error}")
+        print(f"heirloom: a defect of ours: {text}: run it again with --debug and report it", file=sys.stderr)
+        sys.exit(DEFECT)
+
+
+def _run(arguments: list[str]) -> int:
+    from heirloom.cli import app
+
+    try:
+        status = app(arguments, standalone_mode=False, prog_name="heirloom")
+        sys.stdout.flush()
+    except Exception as error:
+        # What typer raises for a wrong command or option has this method, and no public class.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        if not message():  # no command at all: the help was printed
+            return 2
+        raise HeirloomError("E-usage", message().rstrip("."), remedy="heirloom --help") from error
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,395 @@
+"""The command line. Each command is a few lines over the library function of the same name.
+
+Data go to stdout, everything else to stderr. Torch is imported inside the commands that need it.
+"""
+
+import json
+import signal
+import statistics
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import heirloom
+from heirloom.errors import HeirloomError, nearest
+
+if TYPE_CHECKING:
+    from heirloom.training import Event
+
+app = typer.Typer(
+    help="The classic convolutional networks, exactly as published. --debug shows where an error comes from.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class Form(StrEnum):
+    """How a table is printed."""
+
+    text = "text"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+    latex = "latex"
+
+
+class PlainForm(StrEnum):
+    """How a result is printed."""
+
+    text = "text"
+    csv = "csv"
+    json = "json"
+
+
+class ConventionName(StrEnum):
+    """Which count the headline gives."""
+
+    lecun = "lecun"
+    macs = "macs"
+    flops = "flops"
+
+
+Format = Annotated[Form, typer.Option("--format", help="How to print it.")]
+Model = Annotated[str, typer.Argument(help="Name of a network, package.module:Class, or file.py:Class.")]
+Arguments = Annotated[
+    list[str] | None, typer.Option("--arg", help="Argument of the network, name=value; repeatable.")
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
+RunOrFile = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Run directory or weights file.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the processor.")]
+Every = Annotated[
+    int, typer.Option("--checkpoint-every", min=0, help="Steps between checkpoints; 0: at the end of epochs.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+InputSize = Annotated[str | None, typer.Option(metavar="C,H,W", help="Size of one input, without the batch.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"heirloom {heirloom.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command("list")
+def list_(
+    pattern: Annotated[str, typer.Argument(help="Shell pattern, such as 'lenet5*'.")] = "*",
+    recipes: Annotated[bool, typer.Option("--recipes", help="List the recipes instead.")] = False,
+) -> None:
+    """List the networks, or the recipes."""
+    import fnmatch
+
+    from heirloom.models import headline, list_models
+    from heirloom.recipes import RECIPES
+
+    names = [name for name in RECIPES if fnmatch.fnmatch(name, pattern)] if recipes else list_models(pattern)
+    for name in names:
+        print(name if recipes else f"{name:<16} {headline(name)}")
+    if not names:
+        from heirloom.models import MODELS
+
+        known = RECIPES if recipes else MODELS
+        raise HeirloomError("E-model", f"nothing matches {pattern!r}", why=nearest(pattern, known))
+
+
+@app.command()
+def summary(
+    model: Model,
+    input_size: InputSize = None,
+    convention: Annotated[ConventionName, typer.Option(help="The headline's count.")] = ConventionName.lecun,
+    arg: Arguments = None,
+    lower_bound: Annotated[
+        bool, typer.Option("--lower-bound", help="Leave out operations without a rule, and say so.")
+    ] = False,
+    format: Format = Form.text,
+) -> None:
+    """Account for every parameter, connection and operation of a network."""
+    from heirloom.accounting import summary
+    from heirloom.tables import summary_table
+
+    books = summary(
+        model, _size(input_size), convention=convention.value, lower_bound=lower_bound, **_arguments(arg)
+    )
+    _print(summary_table(books).render(format))
+
+
+@app.command()
+def diff(first: Model, second: Model, input_size: InputSize = None, format: Format = Form.text) -> None:
+    """Name every difference between two networks."""
+    from heirloom.accounting import summary
+    from heirloom.differences import diff
+    from heirloom.tables import Table
+
+    size = _size(input_size)
+    found = diff(summary(first, size), summary(second, size))
+    rows = [[d.layer, d.what, d.first, d.second] for d in found]
+    title = f"{first} and {second}: {len(found)} differences"
+    _print(Table(title, ["layer", "what", first, second], rows).render(format))
+
+
+@app.command()
+def audit(
+    model: Annotated[str | None, typer.Argument(help="Name of a network; by default all.")] = None,
+    format: Format = Form.text,
+) -> None:
+    """Check every published number against the networks; exit 1 if one is wrong."""
+    from heirloom.auditing import audit
+    from heirloom.tables import Table
+
+    found = audit(model)
+    rows = [
+        [v.model, v.claim.layer or "total", v.claim.quantity, _cell(v.claim.value), _cell(v.ours),
+         v.words.partition(":")[0], v.claim.source]
+        for v in found
+    ]  # fmt: skip
+    notes = [f"{row[0]}, {row[6]}: {v.words}." for row, v in zip(rows, found, strict=True) if ":" in v.words]
+    wrong = sum(not verdict.holds for verdict in found)
+    title = f"{len(found)} published numbers checked, {wrong} wrong"
+    heads = ["model", "layer", "quantity", "printed", "ours", "verdict", "source"]
+    full = [dict(zip(heads, [*row[:5], v.words, row[6]], strict=True)) for row, v in zip(rows, found, strict=True)]
+    _print(Table(title, heads, rows, notes=notes, data=full).render(format))
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    number: Annotated[str, typer.Argument(help="A number, such as 1516 or 340,908.")],
+    format: Format = Form.text,
+) -> None:
+    """Find the layers and totals that have a number, and the sources that print it; exit 1 if there is none."""
+    from heirloom.auditing.explaining import explain
+    from heirloom.tables import Table
+
+    try:
+        value = int(number.replace(",", "").replace("_", ""))
+    except ValueError as error:
+        raise HeirloomError("E-usage", f"{number!r} is not a whole number") from error
+    found = explain(value)
+    rows = [[e.model, e.layer, e.quantity, e.why] for e in found]
+    title = f"{value:,} stands in {len(found)} places"
+    _print(Table(title, ["model", "layer", "quantity", "why"], rows).render(format))
+    if not found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE|MODEL", help="Recipe, network, file.py:Class, or recipe.json.")],
+    data: Annotated[str | None, typer.Option(help="Data set to learn, such as digits.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights file or run to start from.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs, with as many seeds.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Run directory, absent or empty; by default below runs/.")] = None,
+    device: Device = None,
+    threads: Threads = None,
+    checkpoint_every: Every = 0,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Train a network, evaluate it once on the test split, and write a report."""
+    from heirloom.recipes import find_recipe
+    from heirloom.training import train
+
+    _, chosen = find_recipe(recipe, data)
+    chosen = chosen.changed([*(set_ or []), *([f"weights={weights}"] if weights else [])])
+    accuracies, paths = [], []
+    for number in range(seeds):
+        one = chosen.changed([f"seed={chosen.seed + number}"])
+        folder = out / f"seed-{one.seed}" if out and seeds > 1 else out
+        events = train(
+            one, out=folder, device=device or "cpu", threads=threads, checkpoint_every=checkpoint_every
+        )
+        accuracy, path = _follow(events, quiet)
+        accuracies.append(accuracy)
+        paths.append(path)
+    if seeds > 1:
+        mean, deviation = statistics.mean(accuracies), statistics.stdev(accuracies)
+        print(f"mean {100 * mean:.2f} %, standard deviation {100 * deviation:.2f}, {seeds} seeds")
+    for path in paths:
+        print(f"run: {path}")
+
+
+@app.command()
+def resume(
+    run: RunPath,
+    device: Device = None,
+    threads: Threads = None,
+    checkpoint_every: Every = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run that was interrupted; the end is the same, bit by bit."""
+    from heirloom.training import resume
+
+    events = resume(run, device=device, threads=threads, checkpoint_every=checkpoint_every)
+    _, path = _follow(events, quiet)
+    print(f"run: {path}")
+
+
+@app.command()
+def report(run: RunPath) -> None:
+    """Write the report of a finished run: one file, no scripts."""
+    from heirloom.reports import report
+
+    print(report(run))
+
+
+@app.command()
+def evaluate(
+    run: RunOrFile,
+    data: Annotated[str | None, typer.Option(help="Data set; by default the run's own.")] = None,
+    split: Annotated[str, typer.Option(help="train, val, test, or several joined by +.")] = "test",
+    format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
+) -> None:
+    """Measure the accuracy on a split, with its 95 % interval."""
+    from heirloom.evaluation import evaluate
+
+    found = evaluate(run, data, split=split)
+    forms = {
+        PlainForm.text: lambda: found.line() + "\n",
+        PlainForm.csv: found.as_csv,
+        PlainForm.json: lambda: json.dumps(found.as_dict(), indent=2) + "\n",
+    }
+    _print(forms[format]())
+
+
+@app.command()
+def predict(
+    run: RunOrFile,
+    images: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...|FOLDER|-", help="Images and folders; - is an image on stdin.")] = None,
+    files_from: Annotated[Path | None, typer.Option(help="File with a path on each line.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Classes for each image.")] = 1,
+    format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.csv,
+) -> None:  # fmt: skip
+    """Classify images; a bad one is a row with its error, and exit 3 at the end."""
+    from heirloom.prediction import COLUMNS, csv_line, predict
+
+    paths = [*(images or []), *(_lines(files_from) if files_from else [])]
+    if not paths:
+        raise HeirloomError("E-usage", "no images", remedy="name images or folders, or --files-from LIST")
+    found = predict(run, [sys.stdin.buffer.read() if path == "-" else path for path in paths], top=top)
+    bad = 0
+    if format is PlainForm.csv:
+        _print(csv_line(COLUMNS))
+    for answer in found:
+        bad += bool(answer.error)
+        if format is PlainForm.csv:
+            _print(csv_line(answer.cells()))
+        elif format is PlainForm.json:
+            _print(json.dumps(dict(zip(COLUMNS, answer.cells(), strict=True)), ensure_ascii=False) + "\n")
+        else:
+            _print(f"{answer.error or f'{answer.path}: {answer.label}, {100 * answer.probability:.1f} %'}\n")
+    if bad:
+        raise typer.Exit(3)
+
+
+def _follow(events: "Iterator[Event]", quiet: bool) -> tuple[float, str]:
+    """Show a run, then evaluate it once on the test split and write its report; accuracy and path."""
+    from heirloom.evaluation import accuracy_line, evaluate
+    from heirloom.progress import shown
+    from heirloom.reports import report
+    from heirloom.runs import Run
+    from heirloom.training import Started
+
+    path = ""
+    with _Interruption() as interruption, shown(quiet) as display:
+        for event in events:
+            display.show(event)
+            if isinstance(event, Started):
+                path = event.run
+            if interruption.signal:
+                events.close()  # type: ignore[attr-defined]
+                display.end()
+                break
+    if interruption.signal:
+        step = f"at step {display.step}; " if path else ""
+        print(f"stopped {step}go on with: heirloom resume {path}", file=sys.stderr)
+        raise typer.Exit(128 + interruption.signal)
+    run = Run(path)
+    if not (run.path / "evaluations" / "test-center.json").is_file():
+        evaluate(run.path)
+    metrics = run.read_json("evaluations/test-center.json")["metrics"]
+    name, value = next(iter(metrics.items()))
+    print(accuracy_line(name, value["correct"], value["n"]))
+    print(f"report: {report(run.path)}")
+    return float(value["value"]), path
+
+
+class _Interruption:
+    """Notes the first Ctrl-C or SIGTERM, so that the step at hand is finished; the second ends the program."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Interruption":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        for each in self._before:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _cell(value: int | tuple[int, ...]) -> int | str:
+    return value if isinstance(value, int) else "×".join(map(str, value))
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _size(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        size = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        size = ()
+    if not size or min(size) < 1:
+        raise HeirloomError("E-usage", f"--input-size {text}", why="not a size", remedy="give it as C,H,W: 3,224,224")
+    return size
+
+
+def _arguments(settings: list[str] | None) -> dict[str, Any]:
+    """``name=value`` pairs; a value is a number, true or false, or a word."""
+    found = {}
+    for setting in settings or []:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise HeirloomError("E-usage", f"--arg {setting}", why="an argument is name=value")
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(errors="surrogateescape")
+    except OSError as error:
+        raise HeirloomError(
+            "E-usage", "cannot read the list", where=str(path), why=(error.strerror or "").lower()
+        ) from error
+    return [line for line in text.split("\0" if "\0" in text else "\n") if line]

@@ -1,0 +1,84 @@
+"""Data sets that fit into memory: one tensor of pixels, one of labels for each split.
+
+This file imports no torch, so that listing the data sets is quick.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from heirloom.errors import HeirloomError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DATA = {"digits": "digits:load"}
+"""Name -> "module:function" below this package."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled images.
+
+    Attributes:
+        images: (N, C, H, W) uint8, 0 black, 255 white.
+        labels: (N,) int64, an index into the classes.
+    """
+
+    images: "Tensor"
+    labels: "Tensor"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set.
+
+    Attributes:
+        name: What it is called on the command line.
+        classes: Names of the classes, in the order of their index.
+        splits: ``train``, ``val`` (held out of training, to choose settings by) and ``test``.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: dict[str, Split]
+
+    def split(self, name: str) -> Split:
+        """One split, or several joined by ``+``, such as ``train+val``.
+
+        Raises:
+            HeirloomError: (``E-data``) There is no such split.
+        """
+        parts = []
+        for part in name.split("+"):
+            if part not in self.splits:
+                raise HeirloomError(
+                    "E-data", f"{self.name} has no split {part!r}", why=nearest(part, self.splits)
+                )
+            parts.append(self.splits[part])
+        if len(parts) == 1:
+            return parts[0]
+        import torch
+
+        return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))
+
+
+def load_data(name: str) -> Dataset:
+    """Load a data set by its name.
+
+    Raises:
+        HeirloomError: (``E-data``) There is no such data set.
+    """
+    check_data(name)
+    module, function = DATA[name].split(":")
+    found: Dataset = getattr(importlib.import_module(f"{__name__}.{module}"), function)()
+    return found
+
+
+def check_data(name: str) -> None:
+    """Raise `HeirloomError` (``E-data``) unless there is a data set of that name."""
+    if name not in DATA:
+        raise HeirloomError("E-data", f"unknown data set {name!r}", why=nearest(name, DATA))

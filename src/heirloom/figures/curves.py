@@ -1,0 +1,114 @@
+"""Loss and accuracy over the epochs, training against validation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+
+from heirloom.figures.charts import TRAIN, VAL, heading, style, svg_on_page, svg_on_white
+
+Kind = Literal["loss", "accuracy"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One epoch. Validation is None where there was none."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+
+
+def curve_on_page(points: Sequence[Point], kind: Kind) -> str:
+    """One chart as an ``svg`` element for a page that defines ``--line``, ``--train`` and ``--val``."""
+    with style():
+        figure = Figure(figsize=(5.6, 3.6))
+        _draw(figure, (0.105, 0.135, 0.87, 0.675), points, kind)
+        return svg_on_page(figure, kind, describe(points, kind))
+
+
+def curves_on_white(points: Sequence[Point], title: str) -> bytes:
+    """Both charts side by side under a title, as an SVG file."""
+    with style():
+        figure = Figure(figsize=(11.2, 4.3))
+        heading(figure, title)
+        _draw(figure, (0.075, 0.14, 0.40, 0.56), points, "loss")
+        _draw(figure, (0.57, 0.14, 0.40, 0.56), points, "accuracy")
+        return svg_on_white(figure)
+
+
+def describe(points: Sequence[Point], kind: Kind) -> str:
+    """The chart in words, with its numbers."""
+    last = points[-1]
+    if kind == "loss":
+        words = f"Loss after epoch {last.epoch}: training {last.loss:.4g}"
+        return words + (f", validation {last.val_loss:.4g}." if last.val_loss is not None else ".")
+    words = f"Accuracy after epoch {last.epoch}: training {100 * last.accuracy:.2f} %"
+    if last.val_accuracy is None:
+        return words + "."
+    best = max(points, key=lambda p: p.val_accuracy or 0.0)  # the first of equals
+    words += f", validation {100 * last.val_accuracy:.2f} %"
+    return words + f"; best validation {100 * (best.val_accuracy or 0.0):.2f} % at epoch {best.epoch}."
+
+
+def _draw(
+    figure: Figure, box: tuple[float, float, float, float], points: Sequence[Point], kind: Kind
+) -> None:
+    """Draw one chart into ``box`` of the figure: left, bottom, width, height without its labels."""
+    axes = figure.add_axes(box)
+    factor, unit, digits = (100.0, " %", ".1f") if kind == "accuracy" else (1.0, "", ".3g")
+    values: list[float] = []
+    for name, key, colour, dash in (
+        ("validation", f"val_{kind}", VAL, "-"),
+        ("training", kind, TRAIN, (0, (4, 2))),
+    ):
+        pairs = [(p.epoch, factor * value) for p in points if (value := getattr(p, key)) is not None]
+        if not pairs:
+            continue
+        x, y = zip(*pairs, strict=True)
+        values += y
+        axes.plot(x, y, color=colour, linestyle=dash, linewidth=2, label=f"{name} {y[-1]:{digits}}{unit}")
+        axes.plot(x[-1], y[-1], "o", color=colour, markersize=6, clip_on=False)
+    axes.grid(axis="y")
+    _scale_epochs(axes, points[0].epoch, points[-1].epoch)
+    axes.set_xlabel("epoch")
+    title = "Accuracy" if kind == "accuracy" else _scale_loss(axes, values)
+    if kind == "accuracy":
+        low = min(values)
+        # None above 100 %: no curve goes there.
+        axes.set_ylim(0 if low < 30 else max(0, low - 0.06 * (100 - low) - 0.5), 100)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    # Title and legend begin where the labels of the axis do, not where the axis does.
+    indent = -0.095 / box[2] * 5.6 / figure.get_figwidth()
+    axes.set_title(title, loc="left", x=indent, pad=36, fontweight="bold", fontsize=13.5)
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(indent, 1.0 + 0.36 / box[3] / figure.get_figheight()),
+        ncols=2,
+        borderpad=0,
+        borderaxespad=0,
+        columnspacing=1.6,
+    )
+
+
+def _scale_epochs(axes: Axes, first: int, last: int) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10], min_n_ticks=1))
+    alone = first == last
+    axes.set_xlim(first - (1 if alone else 0.02 * (last - first)), last + alone)
+
+
+def _scale_loss(axes: Axes, values: Sequence[float]) -> str:
+    """Choose the scale of the losses; return the title of the chart."""
+    low, high = min(values), max(values)
+    if low <= 0 or high < 10 * low:
+        return "Loss"
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()
+    return "Loss, on a logarithmic scale"

@@ -1,0 +1,56 @@
+"""Losses, all of a network's scores (larger wins) and the true classes.
+
+Shape: scores (B, K), labels (B,) int64; the result is one number, a mean over the batch.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+RUBBISH = 0.1
+"""The constant j of equation 9."""
+
+
+def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Negative logarithm of the softmax of the true class."""
+    return F.cross_entropy(scores, labels)
+
+
+def mean_squared(scores: Tensor, labels: Tensor) -> Tensor:
+    """Penalty of the true class, for networks whose scores are negated penalties.
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 8.
+    """
+    return -scores.gather(1, labels.unsqueeze(1)).mean()
+
+
+def discriminative_map(scores: Tensor, labels: Tensor) -> Tensor:
+    """Maximum a posteriori: pulls the right penalty down and pushes the wrong ones up, if they are not large already.
+
+    ``y_D + log(exp(-j) + sum_i exp(-y_i))`` for penalties ``y = -scores``: the cross entropy with one
+    more class, for rubbish, whose penalty is the constant j.
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 9.
+    Departs: the value of j was not at hand; here 0.1.
+    """
+    rubbish = scores.new_full((len(scores), 1), -RUBBISH)
+    return F.cross_entropy(torch.cat([scores, rubbish], dim=1), labels)
+
+
+def squared_error(scores: Tensor, labels: Tensor) -> Tensor:
+    """Half the squared distance of the output units from targets of +1 (true class) and -1 (others).
+
+    Source: LeCun et al. 1989, section 4.
+    """
+    targets = torch.full_like(scores, -1.0).scatter_(1, labels.unsqueeze(1), 1.0)
+    return (scores - targets).square().sum(dim=1).mean() / 2
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross_entropy": cross_entropy,
+    "mean_squared": mean_squared,
+    "map": discriminative_map,
+    "squared_error": squared_error,
+}

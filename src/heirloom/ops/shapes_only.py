@@ -1,0 +1,54 @@
+"""A model without its numbers: for a while, shapes stand in the place of its parameters and buffers."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+
+@contextlib.contextmanager
+def shapes_only(model: nn.Module) -> Iterator[dict[int, Tensor]]:
+    """Put ``model`` in evaluation mode, with tensors of the meta device for all parameters and buffers.
+
+    A forward may keep a state or mask its weights in place: afterwards all is as it was before.
+
+    Yields:
+        The stand-ins by the identity of what they replace; empty for a model that has no numbers anyway.
+    """
+    modules = list(model.modules())
+    before = [(m, dict(vars(m)), dict(m._parameters), dict(m._buffers)) for m in modules]
+    stand_ins = {
+        id(t): _stand_in(t)
+        for m in modules
+        for t in (*m._parameters.values(), *m._buffers.values())
+        if t is not None and not t.is_meta
+    }
+    try:
+        for module in modules:
+            for stored in (module._parameters, module._buffers):
+                for name, tensor in stored.items():
+                    stored[name] = stand_ins.get(id(tensor), tensor)  # type: ignore[assignment]
+            for name, value in vars(module).items():
+                # Recurrent layers keep a list of their weights beside the register.
+                if isinstance(value, list) and any(id(item) in stand_ins for item in value):
+                    vars(module)[name] = [stand_ins.get(id(item), item) for item in value]
+        model.eval()
+        yield stand_ins
+    finally:
+        for module, attributes, parameters, buffers in before:
+            for name in vars(module).keys() - attributes.keys():
+                del vars(module)[name]
+            vars(module).update(attributes)
+            _put_back(module._parameters, parameters)
+            _put_back(module._buffers, buffers)
+
+
+def _stand_in(tensor: Tensor) -> Tensor:
+    shape = tensor.detach().to("meta")
+    return nn.Parameter(shape, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else shape
+
+
+def _put_back(register: dict[str, Any], content: dict[str, Any]) -> None:
+    register.clear()
+    register.update(content)

@@ -1,0 +1,104 @@
+"""Prediction: the classes of image files, in the documented order of columns."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from heirloom.errors import HeirloomError
+from heirloom.images import SUFFIXES, open_image
+from heirloom.weights import LoadedModel, load_model
+
+COLUMNS = ("path", "rank", "class", "index", "score", "probability", "error")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer about one image, or what kept it from being read.
+
+    Attributes:
+        path: The image, as it was named.
+        rank: 1 for the most probable class.
+        label: Name of the class.
+        index: Its number.
+        score: The network's score for it; larger wins.
+        probability: Softmax of the scores.
+        error: Empty, or why there is no answer.
+    """
+
+    path: str
+    rank: int = 0
+    label: str = ""
+    index: int = -1
+    score: float = float("nan")
+    probability: float = float("nan")
+    error: str = ""
+
+    def cells(self) -> list[str]:
+        """The values of `COLUMNS`."""
+        if self.error:
+            return [self.path, "", "", "", "", "", self.error]
+        numbers = f"{self.score:.6g}", f"{self.probability:.6g}"
+        return [self.path, str(self.rank), self.label, str(self.index), *numbers, ""]
+
+
+def predict(
+    run: Path | str | LoadedModel, images: Iterable[Path | str | bytes], *, top: int = 1
+) -> Iterator[Prediction]:
+    """Classify image files one by one; a file that cannot be read gives a `Prediction` with its error.
+
+    Args:
+        run: Run directory, weights file, or a loaded model.
+        images: Paths of images and of folders (all images below, in the order of their names), or the bytes
+            of an image, which is called ``-``.
+        top: How many classes for each image.
+
+    Raises:
+        HeirloomError: (``E-run``, ``E-weights``) Nothing to load; (``E-usage``) impossible ``top``.
+    """
+    loaded = run if isinstance(run, LoadedModel) else load_model(run)
+    classes = loaded.card.classes
+    if not 1 <= top <= len(classes):
+        raise HeirloomError("E-usage", f"top={top}", why=f"there are {len(classes)} classes")
+    return _predictions(loaded, images, top)
+
+
+@torch.no_grad()
+def _predictions(loaded: LoadedModel, images: Iterable[Path | str | bytes], top: int) -> Iterator[Prediction]:
+    for source in _files(images):
+        path = "-" if isinstance(source, bytes) else str(source)
+        try:
+            image = open_image(source, path)
+        except HeirloomError as error:
+            yield Prediction(path, error=str(error))
+            continue
+        scores = loaded.model(loaded.card.preprocess(image.unsqueeze(0)))[0]
+        probability = F.softmax(scores, dim=0)
+        best = torch.topk(scores, top)
+        for rank, (score, index) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True), 1):
+            label = loaded.card.classes[index]
+            yield Prediction(path, rank, label, index, score, float(probability[index]))
+
+
+def _files(images: Iterable[Path | str | bytes]) -> Iterator[Path | bytes]:
+    for image in images:
+        if isinstance(image, bytes):
+            yield image
+            continue
+        path = Path(image)
+        if path.is_dir():
+            found = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
+            yield from (p for p in found if not any(part.startswith(".") for part in p.relative_to(path).parts))
+        else:
+            yield path
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """One line of CSV with its end."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()

@@ -1,0 +1,153 @@
+"""What training shows while it runs: a bar on a terminal, plain lines everywhere else. All on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from heirloom.training import Done, Epoch, Event, Note, Started, Step
+
+
+@contextmanager
+def shown(quiet: bool) -> "Iterator[Display]":
+    """A display for the events of one run; nothing but notes if ``quiet``."""
+    console = Console(stderr=True, highlight=False)
+    if quiet:
+        yield Display(console)
+    elif console.is_terminal and not console.is_dumb_terminal:
+        with _Bar(console) as bar:
+            yield bar
+    else:
+        yield _Lines(console)
+
+
+class Display:
+    """Shows notes only. Each event is given to `show` in turn."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.started: Started | None = None
+        self.step = 0
+
+    def show(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case Started():
+                self.started, self.step = event, event.step
+                self.begin(event)
+            case Step():
+                self.step = event.step
+                self.update(event)
+            case Epoch():
+                self.epoch(event)
+            case Note():
+                self.line(event.text)
+            case Done():
+                self.end()
+
+    def begin(self, event: Started) -> None:
+        """Training starts."""
+
+    def update(self, event: Step) -> None:
+        """A step is done."""
+
+    def epoch(self, event: Epoch) -> None:
+        """An epoch is done."""
+
+    def end(self) -> None:
+        """Training is over."""
+
+    def line(self, text: str) -> None:
+        """Say something."""
+        print(text, file=sys.stderr, flush=True)
+
+
+class _Timed(Display):
+    """Knows how fast the run is, from its own start on."""
+
+    def begin(self, event: Started) -> None:
+        self.began, self.first, self.images = time.monotonic(), event.step, 0
+        self.before = 0
+        again = "" if not event.step else f", from step {event.step}"
+        self.line(
+            f"training {event.model} on {event.images:,} images of {event.data}, "
+            f"{event.epochs} epochs, {event.steps:,} steps{again}: {event.run}"
+        )
+
+    def update(self, event: Step) -> None:
+        self.images += event.images - self.before if event.images > self.before else event.images
+        self.before = event.images
+
+    def speed(self) -> str:
+        return f"{self.images / max(time.monotonic() - self.began, 1e-9):,.0f} images/s"
+
+    def left(self, step: int) -> str:
+        assert self.started is not None
+        done = max(step - self.first, 1)
+        seconds = (time.monotonic() - self.began) / done * (self.started.steps - step)
+        return f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"
+
+
+def _facts(event: Step | Epoch) -> str:
+    return f"loss {event.loss:.4g}  accuracy {100 * event.accuracy:.1f} %"
+
+
+def _validation(event: Epoch) -> str:
+    return "" if event.val_accuracy is None else f"  validation {100 * event.val_accuracy:.1f} %"
+
+
+class _Lines(_Timed):
+    """One line for each epoch."""
+
+    def epoch(self, event: Epoch) -> None:
+        assert self.started is not None
+        self.line(
+            f"epoch {event.epoch}/{self.started.epochs}  {_facts(event)}{_validation(event)}  "
+            f"{self.speed()}  {self.left(event.step)}"
+        )
+
+
+class _Bar(_Timed):
+    """One bar for the whole run, with the numbers of the moment."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.last = ""
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[facts]}"),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> "_Bar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def begin(self, event: Started) -> None:
+        super().begin(event)
+        self.task = self.progress.add_task("", total=event.steps, completed=event.step, facts="")
+
+    def update(self, event: Step) -> None:
+        super().update(event)
+        assert self.started is not None
+        self.progress.update(
+            self.task,
+            completed=event.step,
+            description=f"epoch {event.epoch}/{self.started.epochs}",
+            facts=f"{_facts(event)}{self.last}  {self.speed()}  {self.left(event.step)}",
+        )
+
+    def epoch(self, event: Epoch) -> None:
+        self.last = _validation(event)
+
+    def line(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)

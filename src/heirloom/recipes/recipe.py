@@ -1,0 +1,115 @@
+"""A recipe: everything that decides what a training run computes. Flat, frozen, plain values."""
+
+import dataclasses
+import math
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from heirloom.errors import HeirloomError, nearest
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run. Equal recipes on an equal machine give equal weights, bit by bit.
+
+    Raises:
+        HeirloomError: (``E-recipe``) A value is impossible.
+    """
+
+    model: str  # name of a network, or file.py:Class
+    data: str  # name of a data set
+    split: str = "train"  # what is trained on; a split "val" that is not part of it is validated on
+    train_limit: int = 0  # images of that split to use, from the front; 0 means all
+    epochs: int = 20  # passes over the training images
+    max_steps: int = 0  # stop after so many updates; 0 means no limit
+    batch_size: int = 64  # images per update
+    optimizer: Literal["sgd", "adam"] = "adam"
+    lr: float = 1e-3  # at its highest
+    momentum: float = 0.9  # of sgd; first moment of adam
+    weight_decay: float = 0.0  # of all parameters: L2 in sgd, decoupled in adam (AdamW)
+    schedule: Literal["constant", "cosine", "one_cycle"] = "cosine"
+    loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"
+    augment: Literal["none", "planar"] = "none"
+    box: int = 0  # side in pixels of the square that an image is fitted into; 0 means the whole input
+    mean: float = 0.0  # subtracted from grey values of 0 to 1
+    std: float = 1.0  # and then divided by
+    weights: str = ""  # file to start from; empty means the published initial weights
+    seed: int = 0  # of initial weights, order, augmentation and dropout
+
+    def __post_init__(self) -> None:
+        for key, holds, rule in (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("max_steps", self.max_steps >= 0, "0 or more"),
+            ("train_limit", self.train_limit >= 0, "0 or more"),
+            ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("lr", 0 < self.lr < math.inf, "above 0"),
+            ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("box", self.box >= 0, "0 or more"),
+            ("mean", math.isfinite(self.mean), "finite"),
+            ("std", 0 < self.std < math.inf, "above 0"),
+            ("seed", 0 <= self.seed < 2**63, "0 or more"),
+        ):
+            if not holds:
+                raise HeirloomError("E-recipe", f"{key}={getattr(self, key)}", why=f"must be {rule}")
+        for key, kind in _kinds().items():
+            allowed = typing.get_args(kind)
+            if allowed and getattr(self, key) not in allowed:
+                value = str(getattr(self, key))
+                raise HeirloomError("E-recipe", f"{key}={value}", why=nearest(value, allowed))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str = "") -> "Recipe":
+        """Undo `as_dict`.
+
+        Raises:
+            HeirloomError: (``E-recipe``) A key or a value is wrong; names ``where`` it stands.
+        """
+        if not isinstance(values, dict):
+            raise HeirloomError("E-recipe", "not a recipe", where=where, why="not a JSON object")
+        for key, value in values.items():
+            _check_key(key)
+            kind = _kinds()[key]
+            plain = str if typing.get_args(kind) else kind
+            if type(value) is not plain and not (plain is float and type(value) is int):
+                raise HeirloomError(
+                    "E-recipe", f"{key}={value!r}", where=where, why=f"must be {plain.__name__}"
+                )
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise HeirloomError("E-recipe", "incomplete recipe", where=where, why=str(error)) from error
+
+    def changed(self, settings: Sequence[str]) -> "Recipe":
+        """A recipe with ``key=value`` settings applied.
+
+        Raises:
+            HeirloomError: (``E-recipe``) Unknown key (names the nearest), or a value of the wrong type.
+        """
+        values: dict[str, Any] = {}
+        for setting in settings:
+            key, equals, text = setting.partition("=")
+            if not equals:
+                raise HeirloomError("E-recipe", f"cannot read {setting!r}", why="a setting is key=value")
+            _check_key(key)
+            kind = _kinds()[key]
+            try:
+                values[key] = text if typing.get_args(kind) or kind is str else kind(text)
+            except ValueError as error:
+                raise HeirloomError("E-recipe", setting, why=f"{key} must be {kind.__name__}") from error
+        return dataclasses.replace(self, **values)
+
+
+def _kinds() -> dict[str, Any]:
+    return typing.get_type_hints(Recipe)
+
+
+def _check_key(key: str) -> None:
+    if key not in _kinds():
+        raise HeirloomError("E-recipe", f"unknown key {key!r}", why=nearest(key, _kinds()))

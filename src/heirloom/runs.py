@@ -1,0 +1,174 @@
+"""The run directory: plain files that training writes and everyone else only reads."""
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy
+import torch
+
+import heirloom
+from heirloom.errors import HeirloomError
+from heirloom.files import disk_errors, write_atomically
+from heirloom.recipes import Recipe
+
+
+class Run:
+    """A run directory that exists.
+
+    Raises:
+        HeirloomError: (``E-run``) ``path`` is not a run directory.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not (self.path / "recipe.json").is_file():
+            known = "it has no recipe.json" if self.path.is_dir() else "no such folder"
+            raise HeirloomError("E-run", f"{self.path} is not a run", why=known, remedy="heirloom train makes one")
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is computed. Raises `HeirloomError` (``E-recipe``) if the file is damaged."""
+        return Recipe.from_dict(self.read_json("recipe.json"), where=str(self.path / "recipe.json"))
+
+    @property
+    def versions(self) -> dict[str, Any]:
+        """With what it was computed; empty if training never got that far."""
+        found = self.read_json("versions.json") if (self.path / "versions.json").is_file() else {}
+        return found if isinstance(found, dict) else {}
+
+    def write_versions(self, device: torch.device, threads: int) -> None:
+        """Note the programs, the device and the number of threads of this run."""
+        versions = {
+            "heirloom": heirloom.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": _processor(),
+            "device": str(device),
+            "threads": threads,
+        }
+        self.write_json("versions.json", versions)
+
+    def read_json(self, name: str) -> Any:
+        """One of the run's JSON files. Raises `HeirloomError` (``E-run``) if it is damaged."""
+        try:
+            return json.loads((self.path / name).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise HeirloomError("E-run", "cannot read", where=str(self.path / name), why=str(error)) from error
+
+    def write_json(self, name: str, values: Any) -> None:
+        """Write one of the run's JSON files, whole or not at all."""
+        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(self.path / name, text.encode())
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process from training in this directory; a killed owner keeps nothing locked.
+
+        Raises:
+            HeirloomError: (``E-locked``) Another process trains here.
+        """
+        try:
+            with disk_errors(self.path), filelock.FileLock(self.path / "lock", timeout=0):
+                yield
+        except filelock.Timeout as error:
+            raise HeirloomError(
+                "E-locked", f"another process trains in {self.path}", remedy="wait for it, or stop it"
+            ) from error
+
+    def events(self) -> list[dict[str, Any]]:
+        """What has been written to ``events.jsonl``; a line that a crash cut short is left out."""
+        path = self.path / "events.jsonl"
+        found = []
+        for line in path.read_bytes().split(b"\n") if path.is_file() else []:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict):
+                found.append(event)
+        return found
+
+
+class EventLog:
+    """``events.jsonl``, open for writing: one JSON object a line, one write a line."""
+
+    def __init__(self, run: Run, offset: int) -> None:
+        self.path = run.path / "events.jsonl"
+        with disk_errors(self.path):
+            self._file = self.path.open("ab", buffering=0)
+            self._file.truncate(offset)
+            self._file.seek(0, os.SEEK_END)
+
+    def write(self, **event: Any) -> None:
+        """Append one event."""
+        with disk_errors(self.path):
+            self._file.write(json.dumps(event).encode() + b"\n")
+
+    def sync(self) -> int:
+        """Wait until the disk has it all; return the length in bytes."""
+        with disk_errors(self.path):
+            os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def create_run(recipe: Recipe, name: str, out: Path | str | None = None) -> Run:
+    """Make a run directory: ``out``, or the first free one of ``runs/NAME-001``, ``runs/NAME-002``, ...
+
+    Raises:
+        HeirloomError: (``E-output-exists``) ``out`` is there and not an empty folder;
+            (``E-output-unwritable``, ``E-disk``) it cannot be written.
+    """
+    path = _claim(Path(out)) if out is not None else _next(name)
+    text = json.dumps(recipe.as_dict(), indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path / "recipe.json", text.encode())
+    return Run(path)
+
+
+def _claim(path: Path) -> Path:
+    with disk_errors(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            taken = any(path.iterdir())
+        except FileExistsError:
+            taken = True
+    if taken:
+        raise HeirloomError(
+            "E-output-exists",
+            f"{path} exists",
+            why="it is not an empty folder",
+            remedy=f"choose another --out, or go on with: heirloom resume {path}",
+        )
+    return path
+
+
+def _next(name: str) -> Path:
+    number = 1
+    while True:
+        path = Path("runs") / f"{name}-{number:03d}"
+        with disk_errors(path):
+            try:
+                path.mkdir(parents=True)
+                return path
+            except FileExistsError:
+                number += 1
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

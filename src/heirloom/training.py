@@ -1,0 +1,409 @@
+"""Training, as a generator of small events.
+
+Order, augmentation and dropout are functions of (seed, epoch, index) and (seed, step), so a checkpoint
+holds no random state, and a run that was interrupted ends with the same bytes as one that was not.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from heirloom.checkpoints import Checkpoint, newest_checkpoint, save_checkpoint
+from heirloom.data import Dataset, Split, load_data
+from heirloom.data.augmentation import AUGMENTATIONS
+from heirloom.data.preprocessing import Preprocess
+from heirloom.data.sampling import mix, permutation
+from heirloom.errors import HeirloomError
+from heirloom.evaluation import scores_of
+from heirloom.losses import LOSSES
+from heirloom.models import create_model, takes
+from heirloom.optimizers import learning_rate, make_optimizer
+from heirloom.recipes import Recipe, find_recipe
+from heirloom.runs import EventLog, Run, create_run
+from heirloom.weights import Card, save_model, start_from
+
+SECONDS_BETWEEN_CHECKPOINTS = 5.0
+"""At the end of an epoch, where no number of steps was asked for. When one is written changes no result."""
+
+LINES_PER_EPOCH = 20
+"""How many lines of an epoch ``events.jsonl`` gets; the events of the generator are one per step."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """Training begins, or goes on."""
+
+    event: ClassVar[str] = "started"
+    run: str
+    model: str
+    data: str
+    images: int
+    epochs: int
+    steps: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update was done. Loss and accuracy are means over the epoch so far, on distorted images."""
+
+    event: ClassVar[str] = "step"
+    step: int
+    epoch: int
+    loss: float
+    accuracy: float
+    lr: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass is done. Validation is None where the data has no split for it, or it is trained on."""
+
+    event: ClassVar[str] = "epoch"
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint was written."""
+
+    event: ClassVar[str] = "saved"
+    step: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the user should know."""
+
+    event: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The last update is done and the weights are written."""
+
+    event: ClassVar[str] = "done"
+    run: str
+    step: int
+
+
+Event = Started | Step | Epoch | Saved | Note | Done
+
+
+def train(
+    recipe: Recipe | str,
+    data: str | None = None,
+    *,
+    out: Path | str | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    checkpoint_every: int = 0,
+) -> Iterator[Event]:
+    """Train a network in a new run directory; yields an event for each step, epoch and checkpoint.
+
+    Closing the generator writes a checkpoint. Leaving it by an exception does not; the last one stands.
+
+    Args:
+        recipe: What to compute, or the name of a recipe or a model.
+        data: Name of a data set, where ``recipe`` is a model's name.
+        out: The run directory, absent or empty; by default ``runs/<recipe>-001``, counting up.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ...
+        threads: Threads of the processor; by default as torch has it. Equal bytes need equal threads.
+        checkpoint_every: Steps between checkpoints; 0 means at the end of an epoch, if the last one is
+            more than five seconds old.
+
+    Raises:
+        HeirloomError: The recipe, the place or the device cannot be used, or (``E-diverged``) the loss is
+            not finite: then that update is not made.
+    """
+    name = f"{recipe.model}_{recipe.data}" if isinstance(recipe, Recipe) else ""
+    if isinstance(recipe, str):
+        name, recipe = find_recipe(recipe, data)
+    place = _device(device)
+    job = _Job(recipe, place)
+    job.begin()  # all that can fail on wrong input fails before a folder is made
+    run = create_run(recipe, name.rpartition(":")[2].replace("/", "_"), out)
+    yield from _go(run, job, threads or torch.get_num_threads(), checkpoint_every, [])
+
+
+def resume(
+    run: Path | str,
+    *,
+    device: str | None = None,
+    threads: int | None = None,
+    checkpoint_every: int = 0,
+) -> Iterator[Event]:
+    """Go on with a run from its newest good checkpoint, or from the start where it has none.
+
+    Args:
+        run: The run directory.
+        device: By default the run's own.
+        threads: By default the run's own. With another number the result is not equal to the last bit.
+        checkpoint_every: As in `train`.
+
+    Raises:
+        HeirloomError: (``E-run``) Not a run; (``E-checkpoint``) all its checkpoints are damaged;
+            (``E-locked``) another process trains in it.
+    """
+    run = Run(run)
+    old = run.versions
+    device = device or str(old.get("device", "cpu"))
+    threads = threads or int(old.get("threads", torch.get_num_threads()))
+    now = {"torch": torch.__version__, "threads": threads, "device": device}
+    notes = [
+        f"not equal to the last bit: {key} was {old[key]}, is {value}"
+        for key, value in now.items()
+        if key in old and old[key] != value
+    ]
+    yield from _go(run, _Job(run.recipe, _device(device)), threads, checkpoint_every, notes)
+
+
+class _Job:
+    """Network, data and optimiser of a recipe, ready for step 0."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
+        dataset = load_data(recipe.data)
+        chosen = dataset.split(recipe.split)
+        limit = recipe.train_limit or len(chosen)
+        chosen = Split(chosen.images[:limit], chosen.labels[:limit])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_words(recipe.seed, 0))
+            self.model, self.card = _network(recipe, dataset, chosen)
+        self.model.to(device)
+        self.train = self._ready(chosen)
+        held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
+        self.val = self._ready(dataset.split("val")) if held_out else None
+        self.loss = LOSSES[recipe.loss]
+        self.optimizer = make_optimizer(recipe, self.model.parameters())
+        self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
+        self.steps = self.steps_per_epoch * recipe.epochs
+        if recipe.max_steps:
+            self.steps = min(self.steps, recipe.max_steps)
+
+    def _ready(self, split: Split) -> Split:
+        """The images fitted into the network's input once, for all epochs."""
+        return Split(self.card.preprocess.fit(split.images).to(self.device), split.labels.to(self.device))
+
+    def update(self, step: int, epoch: int, index: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, int, float]:
+        """One step of the optimiser on the images of ``index``; loss, hits and learning rate."""
+        recipe, preprocess = self.recipe, self.card.preprocess
+        chosen = torch.from_numpy(index).to(self.device)
+        labels = self.train.labels[chosen]
+        images = preprocess.scaled(self.train.images[chosen])
+        images = AUGMENTATIONS[recipe.augment](images, recipe.seed, epoch, index)
+        torch.manual_seed(_words(recipe.seed, 1 + step))  # dropout; the caller keeps its own generator
+        scores = self.model(preprocess.normalised(images))
+        loss = self.loss(scores, labels)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise HeirloomError(
+                "E-diverged",
+                f"the loss is {value} at step {step + 1}",
+                why=f"learning rate {learning_rate(recipe, step, self.steps):.3g}, samples {index[:4].tolist()}...",
+                remedy="lower the rate: --set lr=...; the update was not made, the last checkpoint is good",
+            )
+        lr = learning_rate(recipe, step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return value, int((scores.argmax(1) == labels).sum()), lr
+
+    def optimizer_tensors(self) -> dict[str, Tensor]:
+        """State of the optimiser, by ``parameter.key``."""
+        return {
+            f"{name}.{key}": torch.as_tensor(value)
+            for name, parameter in self.model.named_parameters()
+            for key, value in self.optimizer.state.get(parameter, {}).items()
+        }
+
+    def begin(self) -> None:
+        """Take up the weights to start from, if the recipe names any."""
+        if self.recipe.weights:
+            start_from(self.model, self.card, self.recipe.weights)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take up the numbers of a checkpoint."""
+        self.model.load_state_dict(checkpoint.model)
+        parameters = dict(self.model.named_parameters())
+        for key, value in checkpoint.optimizer.items():
+            name, _, part = key.rpartition(".")
+            home = self.device if value.ndim else value.device
+            self.optimizer.state[parameters[name]][part] = value.to(home)
+
+
+def _go(run: Run, job: _Job, threads: int, checkpoint_every: int, notes: list[str]) -> Iterator[Event]:
+    with run.lock():
+        run.write_versions(job.device, threads)
+        checkpoint, damaged = newest_checkpoint(run.path / "checkpoints")
+        log = EventLog(run, checkpoint.events if checkpoint else 0)
+        threads_before, generator = torch.get_num_threads(), torch.get_rng_state()
+        torch.set_num_threads(threads)
+        try:
+            if checkpoint:
+                job.restore(checkpoint)
+                going_on = f"going on from step {checkpoint.step}"
+                last = "already complete" if checkpoint.step == job.steps else going_on
+                notes = [*damaged, *notes, last]
+            else:
+                job.begin()
+            for text in notes:
+                yield Note(text)
+            yield from _steps(run, job, log, checkpoint, checkpoint_every)
+        finally:
+            log.close()
+            torch.set_num_threads(threads_before)
+            torch.set_rng_state(generator)
+
+
+def _steps(
+    run: Run, job: _Job, log: EventLog, checkpoint: Checkpoint | None, checkpoint_every: int
+) -> Iterator[Event]:
+    recipe, count = job.recipe, len(job.train)
+    first = step = checkpoint.step if checkpoint else 0
+    sums = checkpoint.state["sums"] if checkpoint else {"loss": 0.0, "hits": 0, "images": 0}
+    best = checkpoint.state["best"] if checkpoint else None
+    saved, saved_at = (step if checkpoint else -1), time.monotonic()
+    every = max(1, job.steps_per_epoch // LINES_PER_EPOCH)
+
+    def save() -> None:
+        nonlocal saved, saved_at
+        state = {"sums": sums, "best": best}
+        model = dict(job.model.state_dict())
+        save_checkpoint(
+            run.path / "checkpoints", Checkpoint(step, model, job.optimizer_tensors(), state, log.sync())
+        )
+        saved, saved_at = step, time.monotonic()
+
+    started = Started(str(run.path), recipe.model, recipe.data, count, recipe.epochs, job.steps, step)
+    if not checkpoint:
+        _write(log, started)
+        if recipe.weights:
+            save()  # the file may be gone when the run is resumed
+    try:
+        yield started
+        began = time.monotonic()
+        while step < job.steps:
+            epoch, batch = divmod(step, job.steps_per_epoch)
+            if batch == 0 or step == first:
+                order = permutation(recipe.seed, epoch, count)
+                job.model.train()
+            index = order[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]
+            loss, hits, lr = job.update(step, epoch, index)
+            step += 1
+            sums = {
+                "loss": sums["loss"] + loss * len(index),
+                "hits": sums["hits"] + hits,
+                "images": sums["images"] + len(index),
+            }
+            seen = sums["images"]
+            event = Step(step, epoch + 1, sums["loss"] / seen, sums["hits"] / seen, lr, seen)
+            if step % every == 0:
+                _write(log, event)
+            ended = step % job.steps_per_epoch == 0 or step == job.steps
+            if ended:
+                val_loss, val_accuracy = _validate(job)
+                seconds = time.monotonic() - began
+                epoch_event = Epoch(
+                    epoch + 1, step, event.loss, event.accuracy, val_loss, val_accuracy, round(seconds, 3)
+                )
+                _write(log, epoch_event)
+                sums, began = {"loss": 0.0, "hits": 0, "images": 0}, time.monotonic()
+                if val_accuracy is not None and (best is None or val_accuracy > best):
+                    best = val_accuracy
+                    save_model(run.path / "best.safetensors", job.model, job.card)
+            due = step % checkpoint_every == 0 if checkpoint_every else ended
+            late = checkpoint_every or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            if (due and late) or step == job.steps:
+                save()
+            yield event
+            if ended:
+                yield epoch_event
+            if saved == step:
+                yield Saved(step)
+    except GeneratorExit:
+        if saved != step:
+            save()
+        raise
+    save_model(run.path / "model.safetensors", job.model, job.card)
+    done = Done(str(run.path), step)
+    _write(log, done)
+    yield done
+
+
+def _write(log: EventLog, event: Event) -> None:
+    log.write(event=event.event, **asdict(event))
+
+
+def _validate(job: _Job) -> tuple[float | None, float | None]:
+    if job.val is None:
+        return None, None
+    scores = scores_of(job.model, job.val.images, job.card.preprocess)
+    job.model.train()
+    loss = float(job.loss(scores, job.val.labels))
+    return (loss if math.isfinite(loss) else None), float((scores.argmax(1) == job.val.labels).float().mean())
+
+
+def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
+    """The network of a recipe, with as many classes and channels as the data has."""
+    if not len(split):
+        raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
+    given = {"num_classes": len(dataset.classes), "in_chans": split.images.shape[1]}
+    args = {key: value for key, value in given.items() if takes(recipe.model, key)}
+    model = create_model(recipe.model, **args)
+    c, h, w = getattr(model, "input_size", split.images.shape[1:])
+    if recipe.box > min(h, w):
+        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
+    preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
+    model.eval()
+    with torch.no_grad():
+        try:
+            scores = model(preprocess(split.images[:2]))
+        except RuntimeError as error:
+            raise HeirloomError(
+                "E-argument",
+                f"{recipe.model} does not run on {dataset.name}",
+                why=str(error).splitlines()[0],
+                remedy="give it an attribute input_size = (C, H, W), the size that it takes",
+            ) from error
+    wanted = (min(2, len(split)), len(dataset.classes))
+    if not isinstance(scores, Tensor) or tuple(scores.shape) != wanted:
+        got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise HeirloomError(
+            "E-argument", f"{recipe.model} does not give a score per class", why=f"{got} for {wanted}"
+        )
+    return model, Card(recipe.model, args, dataset.classes, preprocess)
+
+
+def _words(*words: int) -> int:
+    """A seed for torch from several numbers."""
+    return int(mix(*words)) >> 1
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        have = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        raise HeirloomError(
+            "E-device", f"no device {name!r}", why=str(error).splitlines()[0], remedy=f"here: {', '.join(have)}"
+        ) from error
+    return device

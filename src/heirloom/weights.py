@@ -1,0 +1,252 @@
+"""The weights file: safetensors, with what is needed to use them in its metadata.
+
+The metadata ``heirloom`` is JSON: format, model, args, classes, preprocess, and the SHA-256 of all that
+and of the tensors, since the format itself does not notice a flipped bit.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from heirloom.data.preprocessing import Preprocess
+from heirloom.errors import HeirloomError
+from heirloom.files import read_regular, write_atomically
+from heirloom.models import create_model
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """What travels with the weights.
+
+    Attributes:
+        model: Name of the network, or ``file.py:Class``.
+        args: Arguments of `create_model`.
+        classes: Names of the classes in the order of the scores.
+        preprocess: How an image becomes the network's input.
+    """
+
+    model: str
+    args: dict[str, Any]
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        values = {"format": FORMAT, **asdict(self), "preprocess": self.preprocess.as_dict()}
+        return {**values, "classes": list(self.classes)}
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network with its weights, in evaluation mode, and its card."""
+
+    model: nn.Module
+    card: Card
+
+
+def save_model(path: Path, model: nn.Module, card: Card) -> None:
+    """Write the weights of ``model`` to ``path``; equal weights give equal bytes.
+
+    Raises:
+        HeirloomError: (``E-diverged``) A weight is not finite; (``E-disk``, ``E-output-unwritable``).
+    """
+    tensors = finite(model.state_dict())
+    values = card.as_dict()
+    values["sha256"] = _digest(values, tensors)
+    metadata = {"heirloom": json.dumps(values, sort_keys=True, ensure_ascii=False)}
+    write_atomically(path, safetensors.torch.save(tensors, metadata))
+
+
+def load_model(path: Path | str) -> LoadedModel:
+    """Build the network that a weights file, or a finished run, holds.
+
+    Raises:
+        HeirloomError: (``E-run``) A run without weights yet; (``E-weights``) the file is missing, damaged
+            or not ours; (``E-weights-model``) it does not fit the network that it names.
+    """
+    path = weights_path(path)
+    card, tensors = read_weights(path)
+    model = create_model(card.model, **card.args)
+    fill(model, tensors, path)
+    return LoadedModel(model.eval(), card)
+
+
+def weights_path(path: Path | str) -> Path:
+    """The weights file that a run directory or a path means."""
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    if (path / "model.safetensors").is_file():
+        return path / "model.safetensors"
+    run = (path / "recipe.json").is_file()
+    raise HeirloomError(
+        "E-run",
+        f"{path} has no weights yet" if run else f"{path} is not a run",
+        why="its training is not finished" if run else "it has no recipe.json",
+        remedy=f"heirloom resume {path}" if run else "give a run directory or a .safetensors file",
+    )
+
+
+def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
+    """Card and tensors of a weights file, checked against its SHA-256.
+
+    Raises:
+        HeirloomError: (``E-weights``) The file is missing, damaged or not ours.
+    """
+    try:
+        data = read_regular(path)
+    except OSError as error:
+        raise HeirloomError(
+            "E-weights", "cannot read the weights", where=str(path), why=(error.strerror or str(error)).lower()
+        ) from error
+    try:
+        tensors = safetensors.torch.load(data)
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
+        raise HeirloomError(
+            "E-weights", "cannot read the weights", where=str(path), why=_looks_like(data, error), remedy=_REMEDY
+        ) from error
+    try:
+        values = json.loads(metadata["heirloom"])
+        newer = values["format"] > FORMAT
+        digest = values.pop("sha256")
+        intact = digest == _digest(values, tensors)
+        card = Card(
+            values["model"], values["args"], tuple(values["classes"]), Preprocess.from_dict(values["preprocess"])
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise HeirloomError(
+            "E-weights",
+            "not a weights file of heirloom",
+            where=str(path),
+            why="it is safetensors without a readable 'heirloom' entry in its metadata",
+            remedy=_REMEDY,
+        ) from error
+    if newer:
+        raise HeirloomError(
+            "E-weights",
+            "the weights are of a newer format",
+            where=str(path),
+            why=f"format {values['format']}, this program knows {FORMAT}",
+            remedy="upgrade heirloom-nets",
+        )
+    if not intact:
+        raise HeirloomError(
+            "E-weights", "the weights are damaged", where=str(path), why="SHA-256 mismatch", remedy=_REMEDY
+        )
+    return card, tensors
+
+
+_REMEDY = "fetch or copy it again, or train: heirloom train"
+
+
+def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Load ``tensors`` into ``model``.
+
+    Raises:
+        HeirloomError: (``E-weights-model``) Names or sizes differ; says which, and of how many.
+    """
+    wanted = model.state_dict()
+    faults = [f"{name} is missing" for name in wanted if name not in tensors]
+    faults += [f"{name} is not in the network" for name in tensors if name not in wanted]
+    faults += [
+        f"{name} has size {tuple(tensors[name].shape)}, not {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    if faults:
+        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise HeirloomError(
+            "E-weights-model", "the weights do not fit the network", where=str(path), why=faults[0] + more
+        )
+    model.load_state_dict(tensors)
+
+
+def start_from(model: nn.Module, card: Card, path: Path | str) -> None:
+    """Load the weights at ``path`` into ``model``, which is about to be trained as ``card`` says.
+
+    Raises:
+        HeirloomError: (``E-weights-model``) They are another network's; (``E-weights-classes``) they were
+            trained with another number of classes.
+    """
+    path = weights_path(path)
+    found, tensors = read_weights(path)
+    if found.model != card.model:
+        raise HeirloomError(
+            "E-weights-model",
+            f"these are weights of {found.model}, not of {card.model}",
+            where=str(path),
+            remedy=f"train {found.model}, or choose another file",
+        )
+    check_classes(found, card.classes, path)
+    fill(model, tensors, path)
+
+
+def check_classes(card: Card, classes: tuple[str, ...], path: Path | str) -> None:
+    """Raise `HeirloomError` (``E-weights-classes``) unless the weights at ``path`` know just ``classes``."""
+    if card.classes == classes:
+        return
+    why = f"{len(card.classes)} and {len(classes)} classes"
+    if len(card.classes) == len(classes):
+        odd = next(pair for pair in zip(card.classes, classes, strict=True) if pair[0] != pair[1])
+        why = f"{odd[0]!r} where the data has {odd[1]!r}"
+    raise HeirloomError(
+        "E-weights-classes", "the weights and the data have different classes", where=str(path), why=why
+    )
+
+
+def finite(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, contiguous and on the CPU.
+
+    Raises:
+        HeirloomError: (``E-diverged``) One of them is not finite: such weights are never written.
+    """
+    found = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    for name, tensor in found.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise HeirloomError(
+                "E-diverged",
+                f"{name} is no longer finite",
+                why="training has diverged",
+                remedy="lower the rate: --set lr=...; earlier checkpoints are intact",
+            )
+    return found
+
+
+def _digest(values: dict[str, Any], tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+_SIGNATURES = (
+    (b"PK\x03\x04", "it is a zip archive, perhaps a PyTorch file (.pt)"),
+    (b"\x80", "it is a pickle, which could run any code"),
+    (b"\x89HDF", "it is an HDF5 file, perhaps from Keras"),
+    (b"version https://git-lfs", "it is a pointer of Git LFS: git lfs pull fetches the file"),
+    (b"<", "it looks like HTML, perhaps a failed download"),
+    (b"\x1f\x8b", "it is compressed with gzip"),
+    (b"\x89PNG", "it is a PNG image"),
+)
+
+
+def _looks_like(data: bytes, error: Exception) -> str:
+    if not data:
+        return "the file is empty"
+    for signature, words in _SIGNATURES:
+        if data.startswith(signature):
+            return words
+    return f"damaged, or no safetensors: {error}"

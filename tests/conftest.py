@@ -1,0 +1,62 @@
+"""Fixtures that several test files share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from heirloom.__main__ import main
+from heirloom.recipes import Recipe
+from heirloom.training import train
+
+QUICK = Recipe(model="lenet5_relu_max", data="digits", epochs=2, batch_size=64, lr=3e-3, train_limit=400, mean=0.5)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run that has ended. Tests read it and change nothing."""
+    path = tmp_path_factory.mktemp("runs") / "finished"
+    for _ in train(QUICK, out=path, threads=1):
+        pass
+    return path
+
+
+Heirloom = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def heirloom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Heirloom:
+    """Runs the command line in an empty folder, in this process: quick."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        out, errors = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(stopped.value.code or 0), out, errors)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Heirloom:
+    """Runs the command line in a process of its own, without a terminal."""
+
+    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "heirloom", *map(str, arguments)]
+        settings = {**os.environ, "PYTHONWARNINGS": "error", **environment}
+        return subprocess.run(
+            command, env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run

@@ -1,0 +1,245 @@
+"""The command line as a user meets it: output, streams, statuses, one line per error."""
+
+import csv
+import io
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Heirloom
+from PIL import Image
+
+import heirloom as package
+from heirloom.data import load_data
+
+SMALL = ["--set", "epochs=1", "--set", "train_limit=128", "--threads", "1"]
+
+
+def test_version_and_list(heirloom: Heirloom) -> None:
+    assert heirloom("--version").stdout == f"heirloom {package.__version__}\n"
+    listed = heirloom("list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == package.list_models()
+    assert all(len(line.split(maxsplit=1)[1]) > 20 for line in listed)
+    assert [line.split()[0] for line in heirloom("list", "lenet5_relu*").stdout.splitlines()] == [
+        "lenet5_relu_max", "lenet5_relu_avg"
+    ]  # fmt: skip
+    assert "lenet5_digits" in heirloom("list", "--recipes").stdout
+
+
+def test_help_names_every_command(heirloom: Heirloom) -> None:
+    text = heirloom("--help").stdout
+    for command in ("list", "summary", "diff", "audit", "explain", "train", "resume", "report", "evaluate", "predict"):
+        assert f" {command} " in text
+    assert heirloom().returncode == 2
+
+
+def test_summary_in_every_form(heirloom: Heirloom) -> None:
+    text = heirloom("summary", "lenet5")
+    assert text.stderr == ""
+    assert "60,000 parameters, 340,908 connections" in text.stdout.splitlines()[0]
+    data = json.loads(heirloom("summary", "lenet5", "--format", "json", "--convention", "macs").stdout)
+    assert (data["convention"], data["totals"]["macs"]) == ("macs", 326_520)
+    rows = list(csv.DictReader(io.StringIO(heirloom("summary", "lenet5", "--format", "csv").stdout)))
+    assert {r["layer"]: r["parameters"] for r in rows}["c3"] == "1516"
+    assert heirloom("summary", "lenet5", "--format", "markdown").stdout.count("\n| ") > 15
+    assert r"\begin{tabular}" in heirloom("summary", "lenet5", "--format", "latex").stdout
+    colour = heirloom("summary", "lenet5_softmax", "--arg", "in_chans=3", "--format", "json").stdout
+    assert json.loads(colour)["totals"]["parameters"] == 62_006
+
+
+def test_a_network_of_ones_own(heirloom: Heirloom, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, width=4):\n"
+        "        super().__init__()\n        self.conv = nn.Conv2d(1, width, 3)\n"
+        "    def forward(self, x):\n        return torch.fft.fft2(self.conv(x)).real\n"
+        "class Fine(Net):\n    input_size = (1, 8, 8)\n"
+        "    def forward(self, x):\n        return self.conv(x).relu().mean((2, 3))\n"
+    )
+    assert "40 parameters" in heirloom("summary", "own.py:Fine").stdout
+    assert "80 parameters" in heirloom("summary", "own.py:Fine", "--arg", "width=8").stdout
+    assert "80 parameters" in heirloom("summary", "own:Fine", "--arg", "width=8").stdout
+    unknown = heirloom("summary", "own.py:Net")
+    assert (unknown.returncode, "--input-size" in unknown.stderr) == (2, True)
+    uncounted = heirloom("summary", "own.py:Net", "--input-size", "1,8,8")
+    assert uncounted.returncode == 2
+    assert "no rule counts aten._fft" in uncounted.stderr
+    bound = heirloom("summary", "own.py:Net", "--input-size", "1,8,8", "--lower-bound")
+    assert "≥" in bound.stdout.splitlines()[0]
+
+
+def test_audit_explain_and_diff(heirloom: Heirloom) -> None:
+    audit = heirloom("audit")
+    assert audit.returncode == 0
+    assert ", 0 wrong" in audit.stdout.splitlines()[0]
+    assert "contradicts" in audit.stdout
+    assert heirloom("audit", "lenet55").returncode == 2
+    found = heirloom("explain", "340,918")
+    assert "lenet5_gaussian" in found.stdout
+    assert heirloom("explain", "7").returncode == 1
+    assert heirloom("explain", "seven").returncode == 2
+    rows = json.loads(heirloom("diff", "lenet5", "lenet5_gaussian", "--format", "json").stdout)
+    assert {"layer": "total", "what": "parameters", "lenet5": "60,000", "lenet5_gaussian": "60,850"} in rows
+
+
+def test_training_evaluating_and_predicting(heirloom: Heirloom, tmp_path: Path) -> None:
+    done = heirloom("train", "lenet5_relu_max", "--data", "digits", *SMALL)
+    assert done.returncode == 0, done.stderr
+    accuracy, report, run = done.stdout.splitlines()
+    assert accuracy.startswith("top1@test:center ")
+    assert report == "report: runs/lenet5_relu_max_digits-001/report.html"
+    assert run == "run: runs/lenet5_relu_max_digits-001"
+    assert "\x1b" not in done.stderr
+    assert "\r" not in done.stderr
+    assert "epoch 1/1  loss" in done.stderr
+    assert heirloom("evaluate", run[5:]).stdout.strip() == accuracy
+    assert heirloom("report", run[5:]).stdout.strip() == report[8:]
+    again = heirloom("resume", run[5:], "--quiet")
+    assert again.stderr == "already complete\n"
+    assert again.stdout == done.stdout
+    second = heirloom("train", "lenet5_relu_max", "--data", "digits", *SMALL, "--quiet")
+    assert second.stdout.splitlines()[-1] == "run: runs/lenet5_relu_max_digits-002"
+    assert second.stderr == ""
+    # A recipe of a run can be given back, and gives the same bytes.
+    third = heirloom("train", f"{run[5:]}/recipe.json", "--out", "again", "--threads", "1", "--quiet")
+    assert third.returncode == 0, third.stderr
+    weights = [tmp_path / p / "model.safetensors" for p in (run[5:], "again")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    # Images: a good one, a bad one, one on stdin, a list.
+    image = Image.fromarray(load_data("digits").split("test").images[0, 0].numpy())
+    image.save(tmp_path / "-odd name.png")
+    (tmp_path / "bad.png").write_text("nothing")
+    (tmp_path / "list.txt").write_text("-odd name.png\nbad.png\n")
+    found = heirloom("predict", run[5:], "--files-from", "list.txt", "--top", "3")
+    assert found.returncode == 3
+    rows = list(csv.DictReader(io.StringIO(found.stdout)))
+    assert list(rows[0]) == ["path", "rank", "class", "index", "score", "probability", "error"]
+    assert [(r["path"], r["rank"]) for r in rows] == [("-odd name.png", str(i)) for i in (1, 2, 3)] + [("bad.png", "")]
+    assert "not an image" in rows[-1]["error"]
+    piped = subprocess.run(
+        [sys.executable, "-m", "heirloom", "predict", run[5:], "-", "--top", "3"],
+        cwd=tmp_path, input=(tmp_path / "-odd name.png").read_bytes(), capture_output=True, check=True,
+    )  # fmt: skip
+    answers = [line.split(",")[1:] for line in piped.stdout.decode().splitlines()[1:]]
+    assert answers == [line.split(",")[1:] for line in found.stdout.splitlines()[1:4]]
+
+
+def test_several_seeds(heirloom: Heirloom) -> None:
+    done = heirloom("train", "lenet5_relu_max", "--data", "digits", *SMALL, "--seeds", 2, "--out", "both", "--quiet")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("run: ")] == ["run: both/seed-0", "run: both/seed-1"]
+    assert lines[-1] == "run: both/seed-1"
+    (mean,) = [line for line in lines if line.startswith("mean ")]
+    accuracies = [float(line.split()[1]) for line in lines if line.startswith("top1@")]
+    assert mean.split()[1] == f"{sum(accuracies) / 2:.2f}"
+    assert mean.endswith("2 seeds")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["trian"], 2, "Did you mean 'train'"),
+        (["train"], 2, "RECIPE|MODEL"),
+        (["train", "lenet6", "--data", "digits"], 2, "did you mean 'lenet5'"),
+        (["train", "lenet5", "--dta", "digits"], 2, "--data"),
+        (["train", "lenet5"], 2, "which data"),
+        (["train", "lenet5", "--data", "digts"], 2, "did you mean 'digits'"),
+        (["train", "lenet5", "--data", "digits", "--set", "epoch=3"], 2, "did you mean 'epochs'"),
+        (["train", "lenet5", "--data", "digits", "--set", "lr=-1"], 2, "above 0"),
+        (["train", "lenet5", "--data", "digits", "--device", "cuda:7"], 5, "no device"),
+        (["train", "lenet5", "--data", "digits", "--out", "full"], 2, "is not an empty folder"),
+        (["train", "lenet5", "--data", "digits", "--out", "full/file/run"], 5, "not a directory"),
+        (["train", "lenet5", "--data", "digits", "--weights", "full/file"], 4, "cannot read the weights"),
+        (["train", "lenet5_relu_max", "--data", "digits", "--set", "optimizer=sgd", "--set", "lr=1e20", "--quiet"], 6, "the loss is"),
+        (["summary", "lenet"], 2, "did you mean 'lenet"),
+        (["summary", "lenet5", "--format", "pdf"], 2, "pdf"),
+        (["summary", "lenet5", "--input-size", "1,28,28"], 2, "takes (B, 1, 32, 32)"),
+        (["summary", "lenet5", "--input-size", "big"], 2, "C,H,W"),
+        (["summary", "lenet5", "--arg", "num_classes=11"], 2, "lenet5 has no 11 classes"),
+        (["summary", "lenet5", "--arg", "towers=2"], 2, "unexpected keyword argument 'towers'"),
+        (["summary", "missing.py:Net"], 2, "no file missing.py"),
+        (["resume", "nowhere"], 4, "is not a run"),
+        (["evaluate", "nowhere"], 4, "no such file"),
+        (["predict", "nowhere", "a.png"], 4, "no such file"),
+        (["predict", "nowhere"], 2, "no images"),
+        (["list", "resnet*"], 2, "nothing matches"),
+    ],
+)
+def test_errors_are_one_line_with_the_right_status(
+    heirloom: Heirloom, tmp_path: Path, arguments: list[str], status: int, words: str
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("x")
+    done = heirloom(*arguments)
+    assert done.returncode == status, done.stderr
+    assert done.stdout == ""
+    (line,) = [text for text in done.stderr.splitlines() if text.startswith("heirloom: ")]
+    assert words in line
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    if arguments[0] == "train" and status != 6:
+        assert not (tmp_path / "runs").exists()
+
+
+def test_debug_shows_where_an_error_comes_from(process: Heirloom) -> None:
+    done = process("resume", "nowhere", "--debug")
+    assert "Traceback" in done.stderr
+    assert "E-run" in done.stderr
+
+
+def test_a_reader_that_leaves_and_a_terminal_without_unicode(process: Heirloom, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m heirloom summary lenet5 | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.startswith("lenet5, input")
+    assert done.stderr == ""
+    plain = process("summary", "lenet5", PYTHONIOENCODING="ascii", LANG="C")
+    assert plain.returncode == 0
+    assert "340,908" in plain.stdout
+
+
+def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
+    main, side = pty.openpty()
+    command = [sys.executable, "-m", "heirloom", "train", "lenet5_relu_max", "--data", "digits", *SMALL, "--out", "run"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdin=side, stdout=side, stderr=side, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    )
+    os.close(side)
+    shown = b""
+    while True:
+        try:
+            part = os.read(main, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(main)
+    assert process.wait(60) == 0
+    text = shown.decode()
+    assert "\x1b[" in text
+    assert "epoch 1/1" in text
+    assert "images/s" in text
+    assert text.splitlines()[-1].strip() == "run: run"
+
+
+def test_damaged_runs(heirloom: Heirloom, tmp_path: Path, finished_run: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    newest = max((run / "checkpoints").iterdir())
+    (newest / "optimizer.safetensors").write_bytes(b"")
+    (run / "model.safetensors").write_bytes(b"\0" * 100)
+    assert heirloom("evaluate", "run").returncode == 4
+    shutil.rmtree(run / "checkpoints")
+    recipe = (run / "recipe.json").read_text()
+    (run / "recipe.json").write_text(recipe[:50])
+    assert heirloom("resume", "run").returncode == 4
+    (run / "recipe.json").write_text(recipe)
+    assert heirloom("resume", "run").returncode == 0
+    assert heirloom("evaluate", "run").returncode == 0
+    assert (run / "model.safetensors").read_bytes() == (finished_run / "model.safetensors").read_bytes()

@@ -1,0 +1,84 @@
+"""Accuracy, interval, confusion matrix and files of an evaluation."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, confusion_matrix
+
+from heirloom.data import load_data
+from heirloom.errors import HeirloomError
+from heirloom.evaluation import Evaluation, accuracy_line, evaluate, wilson
+from heirloom.weights import load_model
+
+
+def test_a_published_interval() -> None:
+    """Agresti, Coull 1998 and others: 0 of 10 has the upper bound z^2 / (10 + z^2)."""
+    assert wilson(0, 10) == (0.0, pytest.approx(3.841459 / 13.841459, abs=1e-6))
+    assert accuracy_line("top1@test:center", 9912, 10000) == (
+        "top1@test:center 99.12 % (9912/10000), 95 % 98.92 to 99.29"
+    )
+
+
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_solves_its_equation(counts: tuple[int, int]) -> None:
+    """Its ends are where the distance from the observed share is z standard deviations."""
+    correct, n = counts
+    share = correct / n
+    for end in wilson(correct, n):
+        assert 0 <= end <= 1
+        variance = 1.959963984540054**2 * end * (1 - end) / n
+        assert (end - share) ** 2 == pytest.approx(variance, abs=1e-12)
+
+
+def test_an_evaluation_equals_scikit_learns(finished_run: Path) -> None:
+    found = evaluate(finished_run)
+    split, loaded = load_data("digits").split("test"), load_model(finished_run)
+    with torch.no_grad():
+        answers = torch.cat([loaded.model(loaded.card.preprocess(image[None])) for image in split.images]).argmax(1)
+    assert found.correct / 382 == pytest.approx(accuracy_score(split.labels, answers))
+    assert found.confusion.tolist() == confusion_matrix(split.labels, answers).tolist()
+
+
+def test_the_documented_files(tmp_path: Path, finished_run: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    found = evaluate(run)
+    values = json.loads((run / "evaluations" / "test-center.json").read_text())
+    assert values == found.as_dict()
+    metric = values["metrics"]["top1@test:center"]
+    assert (values["schema"], values["model"], values["data"], values["split"], values["n"]) == (
+        1, "lenet5_relu_max", "digits", "test", 382,
+    )  # fmt: skip
+    assert metric["correct"] == sum(row[i] for i, row in enumerate(values["confusion"]))
+    assert metric["value"] == metric["correct"] / metric["n"]
+    assert metric["low"] < metric["value"] < metric["high"]
+    assert sum(c["n"] for c in values["per_class"]) == sum(map(sum, values["confusion"])) == 382
+    rows = list(csv.DictReader(io.StringIO((run / "evaluations" / "test-center.csv").read_text())))
+    assert len(rows) == 382
+    assert sum(int(row["correct"]) for row in rows) == metric["correct"]
+    assert all((row["label"] == row["answer"]) == (row["correct"] == "1") for row in rows)
+
+
+def test_confusion_has_the_truth_in_rows() -> None:
+    scores = torch.eye(3)[[0, 2, 2]]
+    found = Evaluation("m", "d", "test", "center", ("a", "b", "c"), torch.tensor([0, 1, 2]), scores)
+    assert found.confusion.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 1]]
+    assert found.correct == 2
+
+
+def test_errors(tmp_path: Path, finished_run: Path) -> None:
+    with pytest.raises(HeirloomError, match="no split 'tset'"):
+        evaluate(finished_run, split="tset")
+    with pytest.raises(HeirloomError, match="unknown data set"):
+        evaluate(finished_run, "mnst")
+    alone = shutil.copy(finished_run / "model.safetensors", tmp_path / "alone.safetensors")
+    with pytest.raises(HeirloomError, match="which data"):
+        evaluate(alone)
+    assert len(evaluate(alone, "digits", split="val").labels) == 258

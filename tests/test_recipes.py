@@ -1,0 +1,100 @@
+"""Recipes: round trips, settings and their errors."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heirloom.errors import HeirloomError
+from heirloom.recipes import RECIPES, Recipe, find_recipe
+
+BASE = Recipe(model="lenet5", data="digits")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_survive_json_and_bear_their_names(name: str) -> None:
+    found, recipe = find_recipe(name)
+    assert found == name == f"{recipe.model}_{recipe.data}"
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+    assert find_recipe(recipe.model, recipe.data) == (name, recipe)
+    assert (Path(__file__).parent.parent / "src" / "heirloom" / "recipes" / f"{name}.py").is_file()
+
+
+def test_a_model_without_a_recipe_gets_the_general_one() -> None:
+    assert find_recipe("lenet_caffe", "digits") == ("lenet_caffe_digits", Recipe("lenet_caffe", "digits"))
+    assert find_recipe("nets/own.py:Net", "digits")[0] == "Net_digits"
+
+
+def test_a_recipe_file(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(dataclasses.replace(BASE, lr=0.5).as_dict()))
+    assert find_recipe(str(path))[1].lr == 0.5
+    for text, words in [
+        ("{", "cannot read the recipe"),
+        ("[]", "not a JSON object"),
+        ('{"model": "lenet5"}', "incomplete recipe"),
+        ('{"model": "lenet5", "data": "digits", "epochs": "3"}', "epochs='3': .*must be int"),
+        ('{"model": "lenet5", "data": "digits", "epochs": true}', "must be int"),
+        ('{"model": "lenet5", "data": "digits", "epoch": 3}', "did you mean 'epochs'"),
+        ('{"model": "lenet5", "data": "digits", "loss": "mapp"}', "did you mean 'map'"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(HeirloomError, match=words) as caught:
+            find_recipe(str(path))
+        assert caught.value.status == 2
+    with pytest.raises(HeirloomError, match="cannot read the recipe"):
+        find_recipe(str(tmp_path / "none.json"))
+
+
+def test_settings() -> None:
+    changed = BASE.changed(["epochs=3", "lr=1e-2", "loss=map", "weights=a=b.safetensors"])
+    assert (changed.epochs, changed.lr, changed.loss, changed.weights) == (3, 0.01, "map", "a=b.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("epoch=3", "unknown key 'epoch': did you mean 'epochs'"),
+        ("qqq=3", "unknown key 'qqq': known: augment, batch_size"),
+        ("epochs", "a setting is key=value"),
+        ("epochs=3.5", "epochs must be int"),
+        ("epochs=0", "at least 1"),
+        ("lr=fast", "lr must be float"),
+        ("lr=0", "above 0"),
+        ("lr=nan", "above 0"),
+        ("lr=inf", "above 0"),
+        ("momentum=1.5", "at least 0 and below 1"),
+        ("batch_size=0", "at least 1"),
+        ("std=0", "above 0"),
+        ("mean=nan", "finite"),
+        ("seed=-1", "0 or more"),
+        ("max_steps=-1", "0 or more"),
+        ("optimizer=adm", "did you mean 'adam'"),
+        ("schedule=cosin", "did you mean 'cosine'"),
+        ("augment=elastic", "planar"),
+    ],
+)
+def test_wrong_settings(setting: str, words: str) -> None:
+    with pytest.raises(HeirloomError, match=words) as caught:
+        BASE.changed([setting])
+    assert caught.value.code == "E-recipe"
+
+
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@given(
+    st.dictionaries(
+        st.sampled_from([f.name for f in dataclasses.fields(Recipe)]) | st.text(max_size=5),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2),
+        max_size=6,
+    )
+)
+def test_any_json_gives_a_recipe_or_one_clear_line(values: dict[str, object]) -> None:
+    try:
+        recipe = Recipe.from_dict({"model": "lenet5", "data": "digits"} | values)
+    except HeirloomError as error:
+        assert "\n" not in str(error)
+    else:
+        assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe

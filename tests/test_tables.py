@@ -1,0 +1,208 @@
+"""Tables: each form is read again, and its columns give the printed totals."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from heirloom.accounting import COLUMNS, summary
+from heirloom.errors import HeirloomError
+from heirloom.models import MODELS
+from heirloom.tables import FORMATS, Table, summary_table
+
+COUNTS = ["params", "fixed", "connections", "MACs", "FLOPs"]
+KEYS = ["parameters", "fixed", "connections", "macs", "flops"]
+ALL = pytest.mark.parametrize("name", MODELS)
+
+
+def number(cell):
+    return 0 if cell in ("·", "") else int(cell.replace(",", ""))
+
+
+def from_text(text):
+    lines = text.splitlines()
+    head = lines[2]
+    starts = [m.start() for m in re.finditer(r"\S+", head)]
+    ends = [m.end() for m in re.finditer(r"\S+", head)]
+    body = [line for line in lines[4:] if line.strip()]
+    rows = []
+    for line in body:
+        if not line.startswith(" "):
+            break  # the notes
+        rows.append(re.split(r"\s{2,}", line.strip()))
+    assert len(starts) == len(ends)
+    return head.split(), rows[:-1], rows[-1]
+
+
+def from_markdown(text):
+    rows = [
+        [c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    return rows[0], rows[2:-1], [cell.strip("*") for cell in rows[-1]]
+
+
+def from_csv(text):
+    rows = list(csv.reader(io.StringIO(text)))
+    return rows[0], rows[1:-1], rows[-1]
+
+
+def from_latex(text):
+    lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r"\\")]
+    rows = [[cell.replace(r"\_", "_") for cell in line.split(" & ")] for line in lines]
+    return rows[0], rows[1:-1], rows[-1]
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("form", "read", "heads"),
+    [
+        ("text", from_text, COUNTS),
+        ("markdown", from_markdown, COUNTS),
+        ("csv", from_csv, KEYS),
+        ("latex", from_latex, COUNTS),
+    ],
+)
+def test_columns_sum_to_the_printed_totals(name, form, read, heads):
+    books = summary(name)
+    head, rows, total = read(summary_table(books).render(form))
+    assert [row[0] for row in rows] == [row.name for row in books.rows]
+    assert total[0] == "total"
+    printed = [cell for cell in total[1:] if cell] if form == "text" else None
+    for place, (heading, key) in enumerate(zip(heads, KEYS, strict=True)):
+        column = head.index(heading)
+        ours = [number(row[column]) for row in rows]
+        assert ours == [getattr(row, key) for row in books.rows]
+        assert sum(ours) == number(printed[place] if printed else total[column]) == books.totals[key]
+
+
+def test_json_is_the_documented_form():
+    data = json.loads(summary_table(summary("lenet5")).render("json"))
+    assert list(data) == ["schema", "model", "input_size", "convention", "rows", "totals"]
+    assert (data["schema"], data["model"], data["input_size"], data["convention"]) == (
+        1, "lenet5", [1, 32, 32], "lecun",
+    )  # fmt: skip
+    for row in data["rows"]:
+        assert list(row) == [
+            "id", "inputs", "name", "kind", "attrs", "input_sizes", "output_size", "parameters",
+            "trainable", "fixed", "connections", "macs", "flops", "receptive_field", "jump", "start",
+            "aligned", "executed", "shared_with",
+        ]  # fmt: skip
+    assert data["totals"] == {column: sum(row[column] for row in data["rows"]) for column in COLUMNS}
+    c3 = next(row for row in data["rows"] if row["name"] == "c3")
+    assert (c3["receptive_field"], c3["jump"], c3["start"]) == (14, 2, 0)
+    assert (c3["output_size"], c3["input_sizes"]) == ([16, 10, 10], [[6, 14, 14]])
+    assert sum(map(len, c3["attrs"]["table"])) == 60
+
+
+def test_an_oblong_field_has_two_numbers():
+    books = summary(nn.Conv2d(1, 1, (3, 5), padding=(0, 2)), (1, 8, 8))
+    row = books.as_dict()["rows"][1]
+    assert (row["receptive_field"], row["jump"], row["start"]) == ([3, 5], 1, [0, -2])
+    assert "3×5" in summary_table(books).render("text")
+
+
+@pytest.mark.parametrize(
+    ("convention", "headline"),
+    [("lecun", "340,908 connections"), ("macs", "326,520 MACs"), ("flops", "675,512 FLOPs (FLOP = 2 MAC)")],
+)
+def test_a_convention_changes_the_headline_alone(convention, headline):
+    text = summary_table(summary("lenet5", convention=convention)).render("text")
+    assert text.splitlines()[0] == f"lenet5, input 1×32×32: 60,000 parameters, {headline}"
+    assert text.splitlines()[1:] == summary_table(summary("lenet5")).render("text").splitlines()[1:]
+    books = summary("lenet5", convention=convention).as_dict()
+    assert books.pop("convention") == convention
+    plain = summary("lenet5").as_dict()
+    plain.pop("convention")
+    assert books == plain
+
+
+def test_a_zero_is_a_dot_where_numbers_are_counted():
+    lines = summary_table(summary("lenet5")).render("text").splitlines()
+    assert lines[4].split() == ["input", "input", "1×32×32", "·", "·", "·", "·", "·", "1", "1", "0"]
+    assert lines[4].endswith(" 0")
+    assert len(lines[4]) == len(lines[2])  # to the right
+
+
+def test_branches_name_what_they_read():
+    class Skip(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.c, self.drop = nn.Conv2d(1, 1, 3, padding=1), nn.Dropout()
+
+        def forward(self, x):
+            return torch.cat([self.c(x), self.drop(self.c(x))], 1)
+
+    table = summary_table(summary(Skip(), (1, 8, 8)))
+    assert table.columns[2] == "from"
+    cells = {row[0]: row for row in table.rows}
+    assert cells["c (again c)"][2] == "input"
+    assert cells["cat"][2] == "c, drop"
+    assert cells["drop"][2] == ""
+    head, rows, total = from_csv(table.render("csv"))
+    assert head[2] == "inputs"
+    assert {len(row) for row in rows} | {len(total)} == {len(head)}
+
+
+def test_what_is_not_counted_is_said():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.unused = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return x.cumsum(1)
+
+    table = summary_table(summary(Odd(), (1, 8, 8), lower_bound=True))
+    text = table.render("text")
+    assert "0 parameters" not in text
+    assert "6 parameters, ≥ 0 connections" in text
+    assert "(aten.cumsum) has no rule and is not counted." in text
+    assert "unused does not run in evaluation." in text
+    assert json.loads(table.render("json"))["lower_bound"] is True
+    assert r"$\geq$" not in table.render("latex").splitlines()[3]
+
+
+NASTY = Table(
+    title="a title",
+    columns=["name", "count", "words"],
+    rows=[["a|b", 1_234, "50 % & more"], ["c_d{e}^~\\", 0, 'comma, "quote"'], ["[bold]x[/]", -5, "#1 $"]],
+    totals=["total", 1_229, ""],
+    notes=["a note"],
+)
+
+
+def test_marks_of_each_format_are_escaped():
+    text = NASTY.render("text")
+    assert "[bold]x[/]" in text
+    assert text.startswith("a title\n")
+    assert text.endswith("a note\n")
+    assert re.search(r" 0 ", text)  # no dot unless asked for
+    assert r"| a\|b | 1,234 | 50 % & more |" in NASTY.render("markdown")
+    assert from_csv(NASTY.render("csv")) == (
+        ["name", "count", "words"],
+        [["a|b", "1234", "50 % & more"], ["c_d{e}^~\\", "0", 'comma, "quote"'], ["[bold]x[/]", "-5", "#1 $"]],
+        ["total", "1229", ""],
+    )
+    latex = NASTY.render("latex")
+    assert r"50 \% \& more" in latex
+    assert r"c\_d\{e\}\textasciicircum{}\textasciitilde{}\textbackslash{}" in latex
+    assert r"\#1 \$" in latex
+    assert latex.count(r"\begin{tabular}{lrl}") == latex.count(r"\end{tabular}") == 1
+    assert json.loads(NASTY.render("json"))[0] == {"name": "a|b", "count": 1_234, "words": "50 % & more"}
+
+
+def test_a_table_without_rows_and_an_unknown_format():
+    empty = Table("nothing", ["a"], [])
+    assert all(empty.render(form).endswith("\n") for form in FORMATS)
+    with pytest.raises(HeirloomError, match="unknown format 'markdwn': did you mean 'markdown'"):
+        empty.render("markdwn")
+
+
+def test_a_long_number_is_not_broken():
+    with torch.device("meta"):
+        net = nn.Linear(10**6, 10**6)
+    assert "1,000,001,000,000" in summary_table(summary(net, (10**6,))).render("text")
