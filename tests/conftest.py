@@ -13,7 +13,9 @@ from heirloom.__main__ import main
 from heirloom.recipes import Recipe
 from heirloom.training import train
 
-QUICK = Recipe(model="lenet5_relu_max", data="digits", epochs=2, batch_size=64, lr=3e-3, train_limit=400, mean=0.5)
+QUICK = Recipe(
+    model="lenet5_relu_max", data="digits", epochs=2, batch_size=64, lr=3e-3, train_limit=400, mean=0.5
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,7 +33,18 @@ def test_version_and_list(heirloom: Heirloom) -> None:
 
 def test_help_names_every_command(heirloom: Heirloom) -> None:
     text = heirloom("--help").stdout
-    for command in ("list", "summary", "diff", "audit", "explain", "train", "resume", "report", "evaluate", "predict"):
+    for command in (
+        "list",
+        "summary",
+        "diff",
+        "audit",
+        "explain",
+        "train",
+        "resume",
+        "report",
+        "evaluate",
+        "predict",
+    ):
         assert f" {command} " in text
     assert heirloom().returncode == 2
 
@@ -120,7 +131,9 @@ def test_training_evaluating_and_predicting(heirloom: Heirloom, tmp_path: Path) 
     assert found.returncode == 3
     rows = list(csv.DictReader(io.StringIO(found.stdout)))
     assert list(rows[0]) == ["path", "rank", "class", "index", "score", "probability", "error"]
-    assert [(r["path"], r["rank"]) for r in rows] == [("-odd name.png", str(i)) for i in (1, 2, 3)] + [("bad.png", "")]
+    assert [(r["path"], r["rank"]) for r in rows] == [("-odd name.png", str(i)) for i in (1, 2, 3)] + [
+        ("bad.png", "")
+    ]
     assert "not an image" in rows[-1]["error"]
     piped = subprocess.run(
         [sys.executable, "-m", "heirloom", "predict", run[5:], "-", "--top", "3"],
@@ -131,7 +144,9 @@ def test_training_evaluating_and_predicting(heirloom: Heirloom, tmp_path: Path) 
 
 
 def test_several_seeds(heirloom: Heirloom) -> None:
-    done = heirloom("train", "lenet5_relu_max", "--data", "digits", *SMALL, "--seeds", 2, "--out", "both", "--quiet")
+    done = heirloom(
+        "train", "lenet5_relu_max", "--data", "digits", *SMALL, "--seeds", 2, "--out", "both", "--quiet"
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("run: ")] == ["run: both/seed-0", "run: both/seed-1"]
@@ -157,7 +172,21 @@ def test_several_seeds(heirloom: Heirloom) -> None:
         (["train", "lenet5", "--data", "digits", "--out", "full"], 2, "is not an empty folder"),
         (["train", "lenet5", "--data", "digits", "--out", "full/file/run"], 5, "not a directory"),
         (["train", "lenet5", "--data", "digits", "--weights", "full/file"], 4, "cannot read the weights"),
-        (["train", "lenet5_relu_max", "--data", "digits", "--set", "optimizer=sgd", "--set", "lr=1e20", "--quiet"], 6, "the loss is"),
+        (
+            [
+                "train",
+                "lenet5_relu_max",
+                "--data",
+                "digits",
+                "--set",
+                "optimizer=sgd",
+                "--set",
+                "lr=1e20",
+                "--quiet",
+            ],
+            6,
+            "the loss is",
+        ),
         (["summary", "lenet"], 2, "did you mean 'lenet"),
         (["summary", "lenet5", "--format", "pdf"], 2, "pdf"),
         (["summary", "lenet5", "--input-size", "1,28,28"], 2, "takes (B, 1, 32, 32)"),
@@ -206,9 +235,25 @@ def test_a_reader_that_leaves_and_a_terminal_without_unicode(process: Heirloom, 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
     main, side = pty.openpty()
-    command = [sys.executable, "-m", "heirloom", "train", "lenet5_relu_max", "--data", "digits", *SMALL, "--out", "run"]
+    command = [
+        sys.executable,
+        "-m",
+        "heirloom",
+        "train",
+        "lenet5_relu_max",
+        "--data",
+        "digits",
+        *SMALL,
+        "--out",
+        "run",
+    ]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdin=side, stdout=side, stderr=side, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+        command,
+        cwd=tmp_path,
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
     )
     os.close(side)
     shown = b""

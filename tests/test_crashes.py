@@ -56,7 +56,12 @@ def test_killed_ten_times_a_run_ends_with_the_same_bytes(tmp_path: Path, straigh
         if (run / "model.safetensors").exists():
             break
         folder = run / "checkpoints"
-        steps.append(max([p.name for p in folder.iterdir() if p.name[0] == "s"] if folder.is_dir() else [""], default=""))
+        steps.append(
+            max(
+                [p.name for p in folder.iterdir() if p.name[0] == "s"] if folder.is_dir() else [""],
+                default="",
+            )
+        )
         began = (run / "versions.json").stat().st_mtime if (run / "versions.json").exists() else 0.0
         process = start(tmp_path, "resume", "run", "--checkpoint-every", "9", "--quiet", "--threads", "1")
         wait_for(run / "versions.json", process, since=began)
@@ -121,7 +126,9 @@ def test_a_really_full_disk(tmp_path: Path, process: Heirloom) -> None:
     """A file system of 2 MB holds two checkpoints of this network, and no third while it is written."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", disk], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", disk], capture_output=True, check=False
+    ).returncode:
         pytest.skip("mount is not allowed here")
     try:
         done = process(*TRAIN, "--out", "disk/run")
@@ -158,7 +165,12 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         folder.chmod(folder.stat().st_mode | 0o055)
     command = ["setpriv", "--reuid", "65534", "--clear-groups", sys.executable, "-m", "heirloom", *TRAIN]
     done = subprocess.run(
-        [*command, "--out", str(locked / "run")], text=True, capture_output=True, timeout=60, check=False, cwd=locked
+        [*command, "--out", str(locked / "run")],
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=locked,
     )
     if "permission denied" in done.stderr.lower() and "heirloom:" not in done.stderr:
         pytest.skip("nobody cannot read this Python")

@@ -24,7 +24,11 @@ def test_the_digits_are_scikit_learns() -> None:
     np.testing.assert_allclose(everything.images[:, 0].numpy() / 255 * 16, source.images, atol=16 / 255 / 2)
     assert everything.images.max() == 255
     assert everything.labels.tolist() == source.target.tolist()
-    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 1157, "val": 258, "test": 382}
+    assert {name: len(split) for name, split in dataset.splits.items()} == {
+        "train": 1157,
+        "val": 258,
+        "test": 382,
+    }
 
 
 def test_the_digits_are_cut_where_a_sheet_begins() -> None:
@@ -32,7 +36,9 @@ def test_the_digits_are_cut_where_a_sheet_begins() -> None:
     dataset = load_data("digits")
     for name in ("train", "val", "test"):
         assert dataset.split(name).labels[:10].tolist() == list(range(10))
-    images = [set(map(bytes, dataset.split(name).images.flatten(1).numpy())) for name in ("train", "val", "test")]
+    images = [
+        set(map(bytes, dataset.split(name).images.flatten(1).numpy())) for name in ("train", "val", "test")
+    ]
     assert not images[0] & images[1]
     assert not images[0] & images[2]
     assert not images[1] & images[2]
@@ -135,7 +141,9 @@ def test_any_image_fits(height: int, width: int, box: int, channels: int) -> Non
 def test_resizing_is_what_pillow_does() -> None:
     image = torch.randint(0, 256, (1, 1, 50, 40), dtype=torch.uint8)
     ours = Preprocess((1, 25, 20)).fit(image)[0, 0].numpy().astype(int)
-    theirs = np.asarray(Image.fromarray(image[0, 0].numpy()).resize((20, 25), Image.Resampling.BILINEAR)).astype(int)
+    theirs = np.asarray(
+        Image.fromarray(image[0, 0].numpy()).resize((20, 25), Image.Resampling.BILINEAR)
+    ).astype(int)
     assert np.abs(ours - theirs).max() <= 1
 
 

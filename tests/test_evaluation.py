@@ -42,7 +42,9 @@ def test_an_evaluation_equals_scikit_learns(finished_run: Path) -> None:
     found = evaluate(finished_run)
     split, loaded = load_data("digits").split("test"), load_model(finished_run)
     with torch.no_grad():
-        answers = torch.cat([loaded.model(loaded.card.preprocess(image[None])) for image in split.images]).argmax(1)
+        answers = torch.cat(
+            [loaded.model(loaded.card.preprocess(image[None])) for image in split.images]
+        ).argmax(1)
     assert found.correct / 382 == pytest.approx(accuracy_score(split.labels, answers))
     assert found.confusion.tolist() == confusion_matrix(split.labels, answers).tolist()
 

@@ -12,12 +12,12 @@ SOURCE = Path(__file__).parent.parent / "src" / "heirloom"
 # From the top; what stands on one line may import sideways.
 FLOORS = (
     ("cli", "__main__", "__init__", "progress"),
-    ("reports",),
+    ("reports", "report_page"),
     ("training", "evaluation", "prediction", "figures", "auditing", "differences"),
     ("recipes", "data", "runs", "checkpoints", "weights", "accounting", "tables", "losses", "optimizers"),
     ("tracing", "ops"),
     ("models",),
-    ("layers", "images", "claim", "files", "errors"),
+    ("layers", "images", "claim", "files", "documents", "errors"),
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -105,7 +105,9 @@ def test_public_names_load() -> None:
         _ = heirloom.nothing_like_it
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list"], ["list", "--recipes"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["list"], ["list", "--recipes"], ["train", "--help"]]
+)
 def test_light_commands_do_without_torch(arguments: list[str]) -> None:
     code = (
         "import sys\n"
@@ -113,7 +115,9 @@ def test_light_commands_do_without_torch(arguments: list[str]) -> None:
         "try:\n    main(sys.argv[1:])\nexcept SystemExit as stop:\n    assert not stop.code\n"
         "print(sorted({'torch', 'numpy', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -123,7 +127,9 @@ def test_nothing_is_pickled_or_evaluated() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func)
-                assert name not in ("eval", "exec", "torch.load", "pickle.load", "pickle.loads", "np.load"), path
+                assert name not in ("eval", "exec", "torch.load", "pickle.load", "pickle.loads", "np.load"), (
+                    path
+                )
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
                 assert not {"pickle", "marshal", "shelve", "dill"} & {n.split(".")[0] for n in names}, path

@@ -12,9 +12,9 @@ from PIL import Image
 
 from heirloom.data import load_data
 from heirloom.errors import HeirloomError
+from heirloom.evaluation import evaluate
 from heirloom.images import MAX_PIXELS, open_image
 from heirloom.prediction import predict
-from heirloom.evaluation import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,17 @@ def test_files_get_the_answers_that_the_evaluation_gave(finished_run: Path, digi
     assert [Path(p.path).name for p in found[::2]] == [f"{i:02d}.png" for i in range(30)]
 
 
-def test_a_bad_file_is_a_row_and_does_not_stop_the_others(finished_run: Path, digits: Path, tmp_path: Path) -> None:
+def test_a_bad_file_is_a_row_and_does_not_stop_the_others(
+    finished_run: Path, digits: Path, tmp_path: Path
+) -> None:
     (tmp_path / "page.png").write_text("<html>")
     (tmp_path / "cut.png").write_bytes((digits / "00.png").read_bytes()[:60])
-    found = list(predict(finished_run, [tmp_path / "page.png", tmp_path / "cut.png", tmp_path / "none.png", digits / "03.png"]))
+    found = list(
+        predict(
+            finished_run,
+            [tmp_path / "page.png", tmp_path / "cut.png", tmp_path / "none.png", digits / "03.png"],
+        )
+    )
     assert ["not an image" in p.error for p in found] == [True, False, False, False]
     assert [bool(p.error) for p in found] == [True, True, True, False]
     assert "no such file" in found[2].error
@@ -55,7 +62,10 @@ def test_folders_leave_hidden_files_out(finished_run: Path, digits: Path, tmp_pa
     (tmp_path / "b").mkdir()
     for name in (".thumbs/0.png", ".1.png", "b/2.PNG", "a.png", "notes.txt"):
         shutil.copy(digits / "00.png", tmp_path / name)
-    assert [Path(p.path).relative_to(tmp_path).as_posix() for p in predict(finished_run, [tmp_path])] == ["a.png", "b/2.PNG"]
+    assert [Path(p.path).relative_to(tmp_path).as_posix() for p in predict(finished_run, [tmp_path])] == [
+        "a.png",
+        "b/2.PNG",
+    ]
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -68,7 +78,9 @@ def test_modes_by_the_written_rule() -> None:
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert torch.equal(open_image(encoded(Image.fromarray(grey))), torch.from_numpy(grey)[None])
     colour = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    assert torch.equal(open_image(encoded(Image.fromarray(colour))), torch.from_numpy(colour).permute(2, 0, 1))
+    assert torch.equal(
+        open_image(encoded(Image.fromarray(colour))), torch.from_numpy(colour).permute(2, 0, 1)
+    )
     deep = (grey.astype(np.uint16) * 257) + np.uint16(0)
     assert torch.equal(open_image(encoded(Image.fromarray(deep))), torch.from_numpy(grey)[None])
     real = grey.astype(np.float32) / 255

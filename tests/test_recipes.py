@@ -87,7 +87,12 @@ def test_wrong_settings(setting: str, words: str) -> None:
 @given(
     st.dictionaries(
         st.sampled_from([f.name for f in dataclasses.fields(Recipe)]) | st.text(max_size=5),
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(max_size=5)
+        | st.lists(st.integers(), max_size=2),
         max_size=6,
     )
 )

@@ -587,3 +587,16 @@ def test_unused_numbers_are_not_lost():
     net = Call(lambda net, x: net.a(x), a=nn.Linear(2, 2), b=nn.Parameter(torch.zeros(3)))
     row = trace(net, (2,)).rows[-1]
     assert (row.name, row.parameters, row.executed) == ("Call", 3, False)
+
+
+def test_a_reference_of_ones_own_is_the_same_parameter():
+    net = Call(lambda net, x: F.relu(x * net.gains[0]), gain=nn.Parameter(torch.ones(2, 1, 1)))
+    net.gains = [net.gain]
+    assert [(row.kind, row.parameters) for row in trace(net, IMAGE)][1:] == [("mul", 2), ("relu", 0)]
+
+
+def test_only_what_reads_stored_numbers_shares_them():
+    rows = trace(nn.LSTM(8, 5, batch_first=True), (4, 8)).rows
+    shared = [row for row in rows if row.shared_with is not None]
+    assert {row.kind for row in shared} == {"linear"}
+    assert len(shared) == 3 + 3  # both products of each later step; the first state is a constant

@@ -62,9 +62,16 @@ def test_events_come_in_order_and_are_kept(tmp_path: Path) -> None:
     assert [e.epoch for e in epochs] == [1, 2, 3]
     assert all(e.val_accuracy is not None for e in epochs)
     kept = Run(tmp_path / "run").events()
-    assert [e["event"] for e in kept if e["event"] != "step"] == ["started", "epoch", "epoch", "epoch", "done"]
+    assert [e["event"] for e in kept if e["event"] != "step"] == [
+        "started",
+        "epoch",
+        "epoch",
+        "epoch",
+        "done",
+    ]
     assert {p.name for p in (tmp_path / "run").iterdir()} >= {
-        "recipe.json", "versions.json", "events.jsonl", "lock", "model.safetensors", "best.safetensors", "checkpoints",
+        "recipe.json", "versions.json", "events.jsonl", "lock", "checkpoints",
+        "model.safetensors", "best.safetensors",
     }  # fmt: skip
 
 
@@ -95,7 +102,7 @@ def test_the_callers_state_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("stop", [0, 1, 4, 6, 11, 12])
 def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path, optimizer: str, stop: int) -> None:
-    """Closed after ``stop`` steps (in mid-epoch, at its end, before the first and after the last), and resumed."""
+    """Closed after ``stop`` steps (mid-epoch, at its end, before the first, after the last), and resumed."""
     recipe = dataclasses.replace(SHORT, optimizer=optimizer, augment="planar")
     straight = [e for e in train(recipe, out=tmp_path / "straight", threads=1) if isinstance(e, Epoch)]
     events = train(recipe, out=tmp_path / "stopped", threads=1)
@@ -154,12 +161,17 @@ def test_resume_says_when_it_is_not_exact(tmp_path: Path) -> None:
 def test_checkpoints_come_when_they_are_asked_for(tmp_path: Path) -> None:
     saved = [e.step for e in train(SHORT, out=tmp_path / "run", checkpoint_every=5) if isinstance(e, Saved)]
     assert saved == [5, 10, 12]
-    assert sorted(p.name for p in (tmp_path / "run" / "checkpoints").iterdir()) == ["step-00000010", "step-00000012"]
+    assert sorted(p.name for p in (tmp_path / "run" / "checkpoints").iterdir()) == [
+        "step-00000010",
+        "step-00000012",
+    ]
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> None:
     recipe = dataclasses.replace(SHORT, optimizer="sgd", lr=1e20, schedule="constant", loss="squared_error")
-    with pytest.raises(HeirloomError, match=r"the loss is (inf|nan) at step \d+: learning rate 1e\+20") as caught:
+    with pytest.raises(
+        HeirloomError, match=r"the loss is (inf|nan) at step \d+: learning rate 1e\+20"
+    ) as caught:
         list(train(recipe, out=tmp_path / "run", checkpoint_every=1))
     assert caught.value.status == 6
     assert not (tmp_path / "run" / "model.safetensors").exists()
@@ -217,7 +229,9 @@ def test_starting_weights_are_kept_for_a_resume(tmp_path: Path, finished_run: Pa
         ({"weights": "nowhere.safetensors"}, "cannot read the weights"),
     ],
 )
-def test_wrong_recipes_fail_before_a_folder_is_made(tmp_path: Path, change: dict[str, str], words: str) -> None:
+def test_wrong_recipes_fail_before_a_folder_is_made(
+    tmp_path: Path, change: dict[str, str], words: str
+) -> None:
     with pytest.raises(HeirloomError, match=words):
         list(train(dataclasses.replace(SHORT, **change), out=tmp_path / "run"))
     assert not (tmp_path / "run").exists()

@@ -20,7 +20,10 @@ from heirloom.weights import Card, load_model, read_weights, save_model, start_f
 
 CLASSES = tuple("0123456789")
 CARD = Card(
-    "lenet5", {"num_classes": 10, "in_chans": 1}, CLASSES, Preprocess((1, 32, 32), 20, (0.1 / 1.275,), (1 / 1.275,))
+    "lenet5",
+    {"num_classes": 10, "in_chans": 1},
+    CLASSES,
+    Preprocess((1, 32, 32), 20, (0.1 / 1.275,), (1 / 1.275,)),
 )
 
 
@@ -81,7 +84,9 @@ def test_every_flipped_bit_is_noticed(file: Path) -> None:
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)
 @given(data=st.binary(max_size=400), header=st.booleans())
-def test_any_bytes_at_all_give_one_clear_line(tmp_path_factory: pytest.TempPathFactory, data: bytes, header: bool) -> None:
+def test_any_bytes_at_all_give_one_clear_line(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, header: bool
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.safetensors"
     path.write_bytes(struct.pack("<Q", len(data)) + data if header else data)
     with pytest.raises(HeirloomError) as caught:
@@ -131,7 +136,9 @@ def test_places_without_weights(tmp_path: Path) -> None:
     with pytest.raises(HeirloomError, match="is not a run"):
         load_model(tmp_path)
     (tmp_path / "recipe.json").write_text("{}")
-    with pytest.raises(HeirloomError, match="has no weights yet: its training is not finished: heirloom resume"):
+    with pytest.raises(
+        HeirloomError, match="has no weights yet: its training is not finished: heirloom resume"
+    ):
         load_model(tmp_path)
 
 

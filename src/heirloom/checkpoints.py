@@ -57,7 +57,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         HeirloomError: (``E-diverged``) A number is not finite; (``E-disk``) there is no room. In either
             case the checkpoints that were there are intact.
     """
-    files = {f"{name}.safetensors": safetensors.torch.save(finite(getattr(checkpoint, name))) for name in _TENSORS}
+    files = {
+        f"{name}.safetensors": safetensors.torch.save(finite(getattr(checkpoint, name))) for name in _TENSORS
+    }
     files["state.json"] = _json(checkpoint.state)
     manifest: dict[str, Any] = {
         "format": 1,
@@ -93,7 +95,7 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     Raises:
         HeirloomError: (``E-checkpoint``) There are checkpoints and all are damaged.
     """
-    damaged = []
+    damaged: list[str] = []
     for path in _found(folder):
         try:
             return _load(path), damaged

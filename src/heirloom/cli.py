@@ -161,7 +161,9 @@ def audit(
     wrong = sum(not verdict.holds for verdict in found)
     title = f"{len(found)} published numbers checked, {wrong} wrong"
     heads = ["model", "layer", "quantity", "printed", "ours", "verdict", "source"]
-    full = [dict(zip(heads, [*row[:5], v.words, row[6]], strict=True)) for row, v in zip(rows, found, strict=True)]
+    full = [
+        dict(zip(heads, [*row[:5], v.words, row[6]], strict=True)) for row, v in zip(rows, found, strict=True)
+    ]
     _print(Table(title, heads, rows, notes=notes, data=full).render(format))
     if wrong:
         raise typer.Exit(1)
@@ -190,17 +192,24 @@ def explain(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE|MODEL", help="Recipe, network, file.py:Class, or recipe.json.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE|MODEL", help="Recipe, network, file.py:Class, or recipe.json.")
+    ],
     data: Annotated[str | None, typer.Option(help="Data set to learn, such as digits.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable."),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights file or run to start from.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs, with as many seeds.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Run directory, absent or empty; by default below runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory, absent or empty; by default below runs/.")
+    ] = None,
     device: Device = None,
     threads: Threads = None,
     checkpoint_every: Every = 0,
     quiet: Quiet = False,
-) -> None:  # fmt: skip
+) -> None:
     """Train a network, evaluate it once on the test split, and write a report."""
     from heirloom.recipes import find_recipe
     from heirloom.training import train
@@ -259,22 +268,25 @@ def evaluate(
     from heirloom.evaluation import evaluate
 
     found = evaluate(run, data, split=split)
-    forms = {
-        PlainForm.text: lambda: found.line() + "\n",
-        PlainForm.csv: found.as_csv,
-        PlainForm.json: lambda: json.dumps(found.as_dict(), indent=2) + "\n",
-    }
-    _print(forms[format]())
+    if format is PlainForm.text:
+        print(found.line())
+    elif format is PlainForm.csv:
+        _print(found.as_csv())
+    else:
+        print(json.dumps(found.as_dict(), indent=2))
 
 
 @app.command()
 def predict(
     run: RunOrFile,
-    images: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...|FOLDER|-", help="Images and folders; - is an image on stdin.")] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="IMAGE...|FOLDER|-", help="Images and folders; - is an image on stdin."),
+    ] = None,
     files_from: Annotated[Path | None, typer.Option(help="File with a path on each line.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Classes for each image.")] = 1,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.csv,
-) -> None:  # fmt: skip
+) -> None:
     """Classify images; a bad one is a row with its error, and exit 3 at the end."""
     from heirloom.prediction import COLUMNS, csv_line, predict
 
@@ -367,7 +379,9 @@ def _size(text: str | None) -> tuple[int, ...] | None:
     except ValueError:
         size = ()
     if not size or min(size) < 1:
-        raise HeirloomError("E-usage", f"--input-size {text}", why="not a size", remedy="give it as C,H,W: 3,224,224")
+        raise HeirloomError(
+            "E-usage", f"--input-size {text}", why="not a size", remedy="give it as C,H,W: 3,224,224"
+        )
     return size
 
 

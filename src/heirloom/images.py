@@ -19,7 +19,9 @@ from heirloom.files import read_regular
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
-SUFFIXES = frozenset(".jpg .jpeg .png .bmp .gif .webp .tif .tiff .ppm .pgm .pbm .pnm".split())
+SUFFIXES = frozenset(
+    [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"]
+)
 """What counts as an image in a folder. A file that is named may bear any name."""
 
 
@@ -75,7 +77,9 @@ def _tensor(image: Image.Image) -> Tensor:
         return torch.from_numpy(np.rint(values * (255 / high)).astype(np.uint8)).unsqueeze(0)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA")).convert("L" if image.mode in ("LA", "La") else "RGB")
+        image = Image.alpha_composite(white, image.convert("RGBA")).convert(
+            "L" if image.mode in ("LA", "La") else "RGB"
+        )
     grey = image.mode in ("1", "L")
     pixels = np.array(image.convert("L" if grey else "RGB"))
     return torch.from_numpy(pixels).unsqueeze(0) if grey else torch.from_numpy(pixels).permute(2, 0, 1)

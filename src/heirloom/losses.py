@@ -27,7 +27,7 @@ def mean_squared(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def discriminative_map(scores: Tensor, labels: Tensor) -> Tensor:
-    """Maximum a posteriori: pulls the right penalty down and pushes the wrong ones up, if they are not large already.
+    """Maximum a posteriori: pulls the right penalty down, pushes wrong ones up that are not large already.
 
     ``y_D + log(exp(-j) + sum_i exp(-y_i))`` for penalties ``y = -scores``: the cross entropy with one
     more class, for rubbish, whose penalty is the constant j.

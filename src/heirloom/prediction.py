@@ -79,7 +79,9 @@ def _predictions(loaded: LoadedModel, images: Iterable[Path | str | bytes], top:
         scores = loaded.model(loaded.card.preprocess(image.unsqueeze(0)))[0]
         probability = F.softmax(scores, dim=0)
         best = torch.topk(scores, top)
-        for rank, (score, index) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True), 1):
+        for rank, (score, index) in enumerate(
+            zip(best.values.tolist(), best.indices.tolist(), strict=True), 1
+        ):
             label = loaded.card.classes[index]
             yield Prediction(path, rank, label, index, score, float(probability[index]))
 
@@ -92,7 +94,9 @@ def _files(images: Iterable[Path | str | bytes]) -> Iterator[Path | bytes]:
         path = Path(image)
         if path.is_dir():
             found = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
-            yield from (p for p in found if not any(part.startswith(".") for part in p.relative_to(path).parts))
+            yield from (
+                p for p in found if not any(part.startswith(".") for part in p.relative_to(path).parts)
+            )
         else:
             yield path
 

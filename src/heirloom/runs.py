@@ -29,7 +29,9 @@ class Run:
         self.path = Path(path)
         if not (self.path / "recipe.json").is_file():
             known = "it has no recipe.json" if self.path.is_dir() else "no such folder"
-            raise HeirloomError("E-run", f"{self.path} is not a run", why=known, remedy="heirloom train makes one")
+            raise HeirloomError(
+                "E-run", f"{self.path} is not a run", why=known, remedy="heirloom train makes one"
+            )
 
     @property
     def recipe(self) -> Recipe:
@@ -61,7 +63,9 @@ class Run:
         try:
             return json.loads((self.path / name).read_bytes())
         except (OSError, ValueError, RecursionError) as error:
-            raise HeirloomError("E-run", "cannot read", where=str(self.path / name), why=str(error)) from error
+            raise HeirloomError(
+                "E-run", "cannot read", where=str(self.path / name), why=str(error)
+            ) from error
 
     def write_json(self, name: str, values: Any) -> None:
         """Write one of the run's JSON files, whole or not at all."""

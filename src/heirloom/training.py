@@ -160,8 +160,8 @@ def resume(
         HeirloomError: (``E-run``) Not a run; (``E-checkpoint``) all its checkpoints are damaged;
             (``E-locked``) another process trains in it.
     """
-    run = Run(run)
-    old = run.versions
+    found = Run(run)
+    old = found.versions
     device = device or str(old.get("device", "cpu"))
     threads = threads or int(old.get("threads", torch.get_num_threads()))
     now = {"torch": torch.__version__, "threads": threads, "device": device}
@@ -170,7 +170,7 @@ def resume(
         for key, value in now.items()
         if key in old and old[key] != value
     ]
-    yield from _go(run, _Job(run.recipe, _device(device)), threads, checkpoint_every, notes)
+    yield from _go(found, _Job(found.recipe, _device(device)), threads, checkpoint_every, notes)
 
 
 class _Job:
@@ -200,7 +200,9 @@ class _Job:
         """The images fitted into the network's input once, for all epochs."""
         return Split(self.card.preprocess.fit(split.images).to(self.device), split.labels.to(self.device))
 
-    def update(self, step: int, epoch: int, index: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, int, float]:
+    def update(
+        self, step: int, epoch: int, index: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> tuple[float, int, float]:
         """One step of the optimiser on the images of ``index``; loss, hits and learning rate."""
         recipe, preprocess = self.recipe, self.card.preprocess
         chosen = torch.from_numpy(index).to(self.device)
@@ -211,14 +213,14 @@ class _Job:
         scores = self.model(preprocess.normalised(images))
         loss = self.loss(scores, labels)
         value = float(loss.detach())
+        lr = learning_rate(recipe, step, self.steps)
         if not math.isfinite(value):
             raise HeirloomError(
                 "E-diverged",
                 f"the loss is {value} at step {step + 1}",
-                why=f"learning rate {learning_rate(recipe, step, self.steps):.3g}, samples {index[:4].tolist()}...",
+                why=f"learning rate {lr:.3g}, samples {index[:4].tolist()}...",
                 remedy="lower the rate: --set lr=...; the update was not made, the last checkpoint is good",
             )
-        lr = learning_rate(recipe, step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)
@@ -278,14 +280,14 @@ def _steps(
 ) -> Iterator[Event]:
     recipe, count = job.recipe, len(job.train)
     first = step = checkpoint.step if checkpoint else 0
-    sums = checkpoint.state["sums"] if checkpoint else {"loss": 0.0, "hits": 0, "images": 0}
+    total, hits, seen = checkpoint.state["sums"] if checkpoint else (0.0, 0, 0)
     best = checkpoint.state["best"] if checkpoint else None
     saved, saved_at = (step if checkpoint else -1), time.monotonic()
     every = max(1, job.steps_per_epoch // LINES_PER_EPOCH)
 
     def save() -> None:
         nonlocal saved, saved_at
-        state = {"sums": sums, "best": best}
+        state = {"sums": [total, hits, seen], "best": best}
         model = dict(job.model.state_dict())
         save_checkpoint(
             run.path / "checkpoints", Checkpoint(step, model, job.optimizer_tensors(), state, log.sync())
@@ -306,15 +308,10 @@ def _steps(
                 order = permutation(recipe.seed, epoch, count)
                 job.model.train()
             index = order[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]
-            loss, hits, lr = job.update(step, epoch, index)
+            loss, right, lr = job.update(step, epoch, index)
             step += 1
-            sums = {
-                "loss": sums["loss"] + loss * len(index),
-                "hits": sums["hits"] + hits,
-                "images": sums["images"] + len(index),
-            }
-            seen = sums["images"]
-            event = Step(step, epoch + 1, sums["loss"] / seen, sums["hits"] / seen, lr, seen)
+            total, hits, seen = total + loss * len(index), hits + right, seen + len(index)
+            event = Step(step, epoch + 1, total / seen, hits / seen, lr, seen)
             if step % every == 0:
                 _write(log, event)
             ended = step % job.steps_per_epoch == 0 or step == job.steps
@@ -325,7 +322,7 @@ def _steps(
                     epoch + 1, step, event.loss, event.accuracy, val_loss, val_accuracy, round(seconds, 3)
                 )
                 _write(log, epoch_event)
-                sums, began = {"loss": 0.0, "hits": 0, "images": 0}, time.monotonic()
+                total, hits, seen, began = 0.0, 0, 0, time.monotonic()
                 if val_accuracy is not None and (best is None or val_accuracy > best):
                     best = val_accuracy
                     save_model(run.path / "best.safetensors", job.model, job.card)
@@ -404,6 +401,9 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         have = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         raise HeirloomError(
-            "E-device", f"no device {name!r}", why=str(error).splitlines()[0], remedy=f"here: {', '.join(have)}"
+            "E-device",
+            f"no device {name!r}",
+            why=str(error).splitlines()[0],
+            remedy=f"here: {', '.join(have)}",
         ) from error
     return device

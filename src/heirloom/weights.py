@@ -106,7 +106,10 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
         data = read_regular(path)
     except OSError as error:
         raise HeirloomError(
-            "E-weights", "cannot read the weights", where=str(path), why=(error.strerror or str(error)).lower()
+            "E-weights",
+            "cannot read the weights",
+            where=str(path),
+            why=(error.strerror or str(error)).lower(),
         ) from error
     try:
         tensors = safetensors.torch.load(data)
@@ -114,7 +117,11 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise HeirloomError(
-            "E-weights", "cannot read the weights", where=str(path), why=_looks_like(data, error), remedy=_REMEDY
+            "E-weights",
+            "cannot read the weights",
+            where=str(path),
+            why=_looks_like(data, error),
+            remedy=_REMEDY,
         ) from error
     try:
         values = json.loads(metadata["heirloom"])
@@ -122,7 +129,10 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
         digest = values.pop("sha256")
         intact = digest == _digest(values, tensors)
         card = Card(
-            values["model"], values["args"], tuple(values["classes"]), Preprocess.from_dict(values["preprocess"])
+            values["model"],
+            values["args"],
+            tuple(values["classes"]),
+            Preprocess.from_dict(values["preprocess"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise HeirloomError(
@@ -228,7 +238,7 @@ def _digest(values: dict[str, Any], tensors: dict[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -37,9 +37,7 @@ def planar(images: Tensor, seed: int, epoch: int, index: NDArray[np.int64]) -> T
     matrix[:, 0, 0], matrix[:, 1, 1] = 1 / (scale * squeeze), squeeze / scale
     matrix[:, 0, 1] = draw(2, -0.2, 0.2)
     matrix[:, 0, 2], matrix[:, 1, 2] = draw(3, -0.12, 0.12), draw(4, -0.12, 0.12)
-    grid = F.affine_grid(
-        torch.from_numpy(matrix).to(images), list(images.shape), align_corners=False
-    )
+    grid = F.affine_grid(torch.from_numpy(matrix).to(images), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 

@@ -73,5 +73,9 @@ def _with_channels(images: Tensor, channels: int) -> Tensor:
         return images.expand(-1, channels, -1, -1)
     if have == 3 and channels == 1:
         weights = torch.tensor([299, 587, 114], device=images.device).view(1, 3, 1, 1)
-        return ((images.long() * weights).sum(1, keepdim=True) + 500).div(1000, rounding_mode="floor").to(torch.uint8)
+        return (
+            ((images.long() * weights).sum(1, keepdim=True) + 500)
+            .div(1000, rounding_mode="floor")
+            .to(torch.uint8)
+        )
     raise ValueError(f"no rule brings {have} channels to {channels}")

@@ -29,10 +29,6 @@ def shapes_only(model: nn.Module) -> Iterator[dict[int, Tensor]]:
             for stored in (module._parameters, module._buffers):
                 for name, tensor in stored.items():
                     stored[name] = stand_ins.get(id(tensor), tensor)  # type: ignore[assignment]
-            for name, value in vars(module).items():
-                # Recurrent layers keep a list of their weights beside the register.
-                if isinstance(value, list) and any(id(item) in stand_ins for item in value):
-                    vars(module)[name] = [stand_ins.get(id(item), item) for item in value]
         model.eval()
         yield stand_ins
     finally:

@@ -43,7 +43,9 @@ def find_recipe(name: str, data: str | None = None) -> tuple[str, Recipe]:
             remedy="heirloom list, heirloom list --recipes",
         )
     if not data:
-        raise HeirloomError("E-recipe", f"which data shall {name} learn?", remedy="add --data, such as --data digits")
+        raise HeirloomError(
+            "E-recipe", f"which data shall {name} learn?", remedy="add --data, such as --data digits"
+        )
     own = f"{name}_{data}"
     return (own, _own(own)) if own in RECIPES else (_plain(own), Recipe(model=name, data=data))
 
