@@ -15,7 +15,7 @@ FLOORS = (
     ("reports", "report_page"),
     ("training", "evaluation", "prediction", "figures", "auditing", "differences"),
     ("recipes", "data", "runs", "checkpoints", "weights", "accounting", "tables", "losses", "optimizers"),
-    ("tracing", "ops"),
+    ("tracing", "rows", "ops"),
     ("models",),
     ("layers", "images", "claim", "files", "documents", "errors"),
 )

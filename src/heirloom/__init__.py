@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from heirloom.prediction import Prediction, predict
     from heirloom.recipes import Recipe, find_recipe
     from heirloom.reports import report
-    from heirloom.tracing import Trace, trace
+    from heirloom.rows import Row, Trace
+    from heirloom.tracing import trace
     from heirloom.training import resume, train
     from heirloom.weights import Card, LoadedModel, load_model, save_model
 
 _HOMES = {
     "models": ("create_model", "list_models"),
-    "tracing": ("Trace", "trace"),
+    "rows": ("Row", "Trace"),
+    "tracing": ("trace",),
     "accounting": ("Summary", "summary"),
     "differences": ("Difference", "diff"),
     "claim": ("Claim",),
@@ -49,7 +51,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "LoadedModel",
-    "Prediction", "Preprocess", "Recipe", "Summary", "Trace", "Verdict",
+    "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
     "audit", "create_model", "diff", "evaluate", "explain", "find_recipe", "list_models", "load_data",
     "load_model", "predict", "report", "resume", "save_model", "summary", "trace", "train",
 ]  # fmt: skip

@@ -9,7 +9,8 @@ from torch import device, nn
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import create_model
-from heirloom.tracing import Row, Trace, trace
+from heirloom.rows import Row, Trace
+from heirloom.tracing import trace
 
 Convention = Literal["lecun", "macs", "flops"]
 CONVENTIONS: dict[str, str] = {

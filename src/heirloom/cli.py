@@ -174,7 +174,7 @@ def explain(
     number: Annotated[str, typer.Argument(help="A number, such as 1516 or 340,908.")],
     format: Format = Form.text,
 ) -> None:
-    """Find the layers and totals that have a number, and the sources that print it; exit 1 if there is none."""
+    """Find the layers and totals that have a number, and who prints it; exit 1 if there is none."""
     from heirloom.auditing.explaining import explain
     from heirloom.tables import Table
 
@@ -342,7 +342,7 @@ def _follow(events: "Iterator[Event]", quiet: bool) -> tuple[float, str]:
 
 
 class _Interruption:
-    """Notes the first Ctrl-C or SIGTERM, so that the step at hand is finished; the second ends the program."""
+    """Notes the first Ctrl-C or SIGTERM, so that the step is finished; the second ends the program."""
 
     def __init__(self) -> None:
         self.signal = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heirloom.accounting import COLUMNS, Summary, pixels, size_text
-from heirloom.tracing import Row
+from heirloom.rows import Row
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 
 from heirloom.accounting import CONVENTIONS, Summary, pixels, size_text
 from heirloom.errors import HeirloomError, nearest
-from heirloom.tracing import Row
+from heirloom.rows import Row
 
 Cell = int | str
 

@@ -7,7 +7,7 @@ without a rule is an error.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,58 +22,7 @@ from heirloom.ops import Attributes, Call, Counts, Op, Recognised, size_of
 from heirloom.ops.receptive_field import Field, image
 from heirloom.ops.rules import BY_ATEN, BY_MODULE, SIZE_ONLY
 from heirloom.ops.shapes_only import shapes_only
-
-
-@dataclass
-class Row:
-    """One executed operation, or a module that does not run in evaluation.
-
-    Sizes are per image, the batch axis left out. `receptive_field`, `jump` and `start` are in input
-    pixels, one number per axis of the image; None where a unit's field is not the same everywhere.
-    """
-
-    id: int
-    inputs: list[int]
-    name: str
-    kind: str
-    attrs: Attributes
-    input_sizes: list[tuple[int, ...]]
-    output_size: tuple[int, ...] | None
-    parameters: int = 0
-    trainable: int = 0
-    fixed: int = 0
-    connections: int = 0
-    macs: int = 0
-    flops: int = 0
-    receptive_field: tuple[int, ...] | None = None
-    jump: tuple[int, ...] | None = None
-    start: tuple[int, ...] | None = None
-    aligned: bool = True
-    executed: bool = True
-    shared_with: int | None = None
-    counted: bool = True
-    """False for an operation without a rule, where the caller asked for a lower bound."""
-    formulas: dict[str, str] = field(default_factory=dict)
-    moves_only: bool = False
-
-
-@dataclass
-class Trace:
-    """The rows of a network in the order of execution; row 0 is its input."""
-
-    model: str
-    input_size: tuple[int, ...]
-    rows: list[Row]
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
-
-    def __getitem__(self, name: str) -> Row:
-        """The first row of that name. Raises KeyError."""
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(name)
+from heirloom.rows import Row, Trace
 
 
 def trace(

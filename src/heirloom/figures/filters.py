@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from heirloom.figures.pixels import Pixels, Ramp, Tile, diverging, sheet
 from heirloom.layers import TableConv2d
-from heirloom.tracing import Trace
+from heirloom.rows import Trace
 
 MOST = 96
 """Filters shown."""

@@ -17,7 +17,7 @@ H3_READS = ((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1), (2,), (2, 3), (2, 3), (3
 
 
 class LeNet1(Chain):
-    """Convolution and trainable subsampling, twice, then ten output units.
+    """LeNet-1 of 1990: convolution and trainable subsampling, twice, 28 x 28.
 
     Shape: input (B, in_chans, 28, 28); output (B, num_classes).
     """

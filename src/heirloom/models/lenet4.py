@@ -16,7 +16,7 @@ C3_READS = tuple(tuple((first // 2 + i) % 8 for i in range(4)) for first in rang
 
 
 class LeNet4(Chain):
-    """Four maps, eight subsampling maps in pairs, sixteen maps, 120 units, ten outputs.
+    """LeNet-4: four maps, eight subsampling maps in pairs, sixteen maps, 120 units.
 
     Shape: input (B, in_chans, 32, 32); output (B, num_classes).
     """

@@ -43,7 +43,7 @@ def codes() -> Tensor:
 
 
 class LeNet5(Chain):
-    """The network of figure 2, with table I in C3 and radial basis functions around fixed codes.
+    """LeNet-5 of 1998: connection table, trainable subsampling, radial basis functions.
 
     Scores are the negated penalties of equation 7. There are codes for the ten digits only.
 

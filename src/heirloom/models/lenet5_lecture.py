@@ -14,7 +14,7 @@ from heirloom.models.lenet5 import C3_READS
 
 
 class LeNet5Gaussian(Chain):
-    """LeNet-5 with the output that the deck counts, "(84 + 1) * 10".
+    """LeNet-5 as a lecture counts it, "(84 + 1) * 10": a trained Gaussian output.
 
     A unit has 84 trained centres and a trained width.
 
@@ -51,7 +51,7 @@ class LeNet5Gaussian(Chain):
 
 
 class LeNet5Softmax(Chain):
-    """The usual simplification: C3 reads all maps, plain averages, tanh, ten linear scores for a softmax.
+    """LeNet-5 simplified: C3 reads every map, plain averages, tanh, scores for a softmax.
 
     Departs: the deck says "TanH", "Avg. pooling", "softmax" and no more; initial weights are the paper's.
 
@@ -78,7 +78,7 @@ class LeNet5Softmax(Chain):
 
 
 class LeNet5ReluMax(Chain):
-    """The deck's PyTorch code: rectified units and maximum pooling. Its state dict loads here.
+    """LeNet-5 as a lecture's PyTorch code: ReLU, maximum pooling; its checkpoints load here.
 
     Departs: none known; initial weights are PyTorch's, as in the deck.
 
@@ -104,7 +104,7 @@ class LeNet5ReluMax(Chain):
 
 
 class LeNet5ReluAvg(Chain):
-    """The deck's Keras code: rectified units and average pooling.
+    """LeNet-5 as a lecture's Keras code: ReLU and average pooling.
 
     Departs: the softmax that ends the deck's code is left to the loss; Keras flattens rows, columns,
     maps in that order, PyTorch maps first. Initial weights are Keras': Glorot's uniform, biases 0.

@@ -13,7 +13,7 @@ from heirloom.layers import Chain
 
 
 class LeNetCaffe(Chain):
-    """Only the hidden layer is rectified; the convolutions are linear, and followed by maximum pooling.
+    """Caffe's LeNet: 20 and 50 linear maps, maximum pooling, 500 rectified units.
 
     Initial weights are Caffe's "xavier": U(-sqrt(3/F), sqrt(3/F)) with F the fan-in; biases are 0.
 

@@ -1,0 +1,70 @@
+"""The README says what happens: its commands and its Python are run, and what it shows is what they print."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import Heirloom
+
+import heirloom as package
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
+SHOWN = [
+    (block.split("\n", 1)[0][2:], block.split("\n", 1)[1])
+    for kind, block in BLOCKS
+    if kind == "console" and block.count("$ ") == 1 and block.startswith("$ heirloom")
+]
+
+
+def test_blocks_were_found() -> None:
+    assert len(SHOWN) >= 3
+    assert [kind for kind, _ in BLOCKS].count("python") == 1
+    assert sum(block.startswith("$ make") for _, block in BLOCKS) == 2
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])
+def test_commands_print_what_the_readme_shows(heirloom: Heirloom, command: str, output: str) -> None:
+    done = heirloom(*shlex.split(command)[1:])
+    assert done.stdout.strip() == output.strip()
+
+
+def test_the_training_commands_work(heirloom: Heirloom, finished_run: Path, tmp_path: Path) -> None:
+    """Word by word, but for fewer epochs and seeds."""
+    (commands,) = [block for kind, block in BLOCKS if kind == "console" and block.count("$ ") > 1]
+    (tmp_path / "my-digits").mkdir()
+    for line in commands.splitlines():
+        words = shlex.split(line)[2:]
+        words = ["epochs=1" if word.startswith("epochs=") else "2" if word == "5" else word for word in words]
+        done = heirloom(*words)
+        assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = [block for kind, block in BLOCKS if kind == "python"]
+    exec(compile(code, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    promised = re.findall(r"print\(.*\)  # (.*)", code)
+    assert lines[: len(promised)] == promised
+    assert lines[-1].startswith("top1@test:center ")
+
+
+def test_every_network_is_in_the_table() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE) == package.list_models()
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", TEXT)
+    assert len(links) > 8
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_versions_agree() -> None:
+    top = re.search(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert top is not None
+    assert top[1] == package.__version__
