@@ -143,6 +143,21 @@ def test_training_evaluating_and_predicting(heirloom: Heirloom, tmp_path: Path) 
     assert answers == [line.split(",")[1:] for line in found.stdout.splitlines()[1:4]]
 
 
+def test_proving_a_run(heirloom: Heirloom, tmp_path: Path, finished_run: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    proved = heirloom("resume", "run", "--prove", "--quiet")
+    assert proved.returncode == 0
+    assert proved.stdout.splitlines()[-2:] == [
+        "proof: model.safetensors is the same without a break",
+        "run: run",
+    ]
+    recipe = (run / "recipe.json").read_text()
+    (run / "recipe.json").write_text(recipe.replace('"seed": 0', '"seed": 1'))
+    refuted = heirloom("resume", "run", "--prove", "--quiet")
+    assert refuted.returncode == 1
+    assert "proof: model.safetensors differs without a break" in refuted.stdout
+
+
 def test_several_seeds(heirloom: Heirloom) -> None:
     done = heirloom(
         "train", "lenet5_relu_max", "--data", "digits", *SMALL, "--seeds", 2, "--out", "both", "--quiet"

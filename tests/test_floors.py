@@ -17,7 +17,7 @@ FLOORS = (
     ("recipes", "data", "runs", "checkpoints", "weights", "accounting", "tables", "losses", "optimizers"),
     ("tracing", "rows", "ops"),
     ("models",),
-    ("layers", "images", "claim", "files", "documents", "errors"),
+    ("layers", "images", "claim", "files", "documents", "errors", "version"),
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -42,6 +42,7 @@ def rooms() -> dict[str, set[str]]:
                 names |= set(deeper) if deeper else {a.name for a in node.names}
             elif isinstance(node, ast.Import):
                 names |= {a.name.split(".")[1] for a in node.names if a.name.startswith("heirloom.")}
+                names |= {"__init__" for a in node.names if a.name == "heirloom"}
         found[path.relative_to(SOURCE).as_posix()] = names
     return found
 

@@ -7,7 +7,7 @@ for the list of networks does not wait for torch.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from heirloom.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from heirloom.accounting import Summary, summary

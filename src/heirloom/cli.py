@@ -240,13 +240,23 @@ def resume(
     threads: Threads = None,
     checkpoint_every: Every = 0,
     quiet: Quiet = False,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Then train it again without a break; exit 1 if a byte differs.")
+    ] = False,
 ) -> None:
     """Go on with a run that was interrupted; the end is the same, bit by bit."""
+    from heirloom.training import prove as repeat
     from heirloom.training import resume
 
     events = resume(run, device=device, threads=threads, checkpoint_every=checkpoint_every)
     _, path = _follow(events, quiet)
+    if prove:
+        print("training once more without a break, to compare", file=sys.stderr)
+        same = repeat(path)
+        print(f"proof: model.safetensors {'is the same' if same else 'differs'} without a break")
     print(f"run: {path}")
+    if prove and not same:
+        raise typer.Exit(1)
 
 
 @app.command()

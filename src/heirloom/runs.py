@@ -12,10 +12,10 @@ import filelock
 import numpy
 import torch
 
-import heirloom
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, write_atomically
 from heirloom.recipes import Recipe
+from heirloom.version import __version__
 
 
 class Run:
@@ -47,7 +47,7 @@ class Run:
     def write_versions(self, device: torch.device, threads: int) -> None:
         """Note the programs, the device and the number of threads of this run."""
         versions = {
-            "heirloom": heirloom.__version__,
+            "heirloom": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": numpy.__version__,

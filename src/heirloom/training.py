@@ -5,6 +5,7 @@ holds no random state, and a run that was interrupted ends with the same bytes a
 """
 
 import math
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -27,7 +28,7 @@ from heirloom.models import create_model, takes
 from heirloom.optimizers import learning_rate, make_optimizer
 from heirloom.recipes import Recipe, find_recipe
 from heirloom.runs import EventLog, Run, create_run
-from heirloom.weights import Card, save_model, start_from
+from heirloom.weights import Card, save_model, start_from, weights_path
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 """At the end of an epoch, where no number of steps was asked for. When one is written changes no result."""
@@ -171,6 +172,22 @@ def resume(
         if key in old and old[key] != value
     ]
     yield from _go(found, _Job(found.recipe, _device(device)), threads, checkpoint_every, notes)
+
+
+def prove(run: Path | str) -> bool:
+    """Train a finished run's recipe once more, without a break, and compare the weights byte by byte.
+
+    Raises:
+        HeirloomError: (``E-run``) Not a run, or not finished.
+    """
+    found = Run(run)
+    weights = weights_path(found.path).read_bytes()
+    old = found.versions
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / "again"
+        for _ in train(found.recipe, out=again, device=str(old["device"]), threads=int(old["threads"])):
+            pass
+        return (again / "model.safetensors").read_bytes() == weights
 
 
 class _Job:
