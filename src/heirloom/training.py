@@ -264,8 +264,7 @@ class _Job:
         parameters = dict(self.model.named_parameters())
         for key, value in checkpoint.optimizer.items():
             name, _, part = key.rpartition(".")
-            home = self.device if value.ndim else value.device
-            self.optimizer.state[parameters[name]][part] = value.to(home)
+            self.optimizer.state[parameters[name]][part] = value.to(self.device)
 
 
 def _go(run: Run, job: _Job, threads: int, checkpoint_every: int, notes: list[str]) -> Iterator[Event]:
