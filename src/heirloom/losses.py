@@ -42,7 +42,8 @@ def discriminative_map(scores: Tensor, labels: Tensor) -> Tensor:
 def squared_error(scores: Tensor, labels: Tensor) -> Tensor:
     """Half the squared distance of the output units from targets of +1 (true class) and -1 (others).
 
-    Source: LeCun et al. 1989, section 4.
+    Source: the squared error of LeCun et al. 1989.
+    Departs: targets of +-1 are those of the reproduction karpathy/lecun1989-repro.
     """
     targets = torch.full_like(scores, -1.0).scatter_(1, labels.unsqueeze(1), 1.0)
     return (scores - targets).square().sum(dim=1).mean() / 2

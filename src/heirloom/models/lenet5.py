@@ -83,20 +83,21 @@ class LeNet5(Chain):
 
 
 _PAPER = "LeCun et al. 1998, section II.B"
+_DECK = "lecture deck 001"
 CLAIMS = {
     "lenet5": (
         Claim("parameters", 60_000, f"{_PAPER}: only 60,000 trainable free parameters"),
         Claim("connections", 340_908, f"{_PAPER}: 340,908 connections"),
-        Claim("parameters", 156, f"{_PAPER}: C1 contains 156 trainable parameters", layer="c1"),
-        Claim("connections", 122_304, f"{_PAPER}: and 122,304 connections", layer="c1"),
-        Claim("parameters", 12, f"{_PAPER}: S2 has 12 trainable parameters", layer="s2"),
-        Claim("connections", 5_880, f"{_PAPER}: and 5,880 connections", layer="s2"),
-        Claim("parameters", 1_516, f"{_PAPER}: C3 has 1,516 trainable parameters", layer="c3"),
-        Claim("connections", 151_600, f"{_PAPER}: and 151,600 connections", layer="c3"),
-        Claim("parameters", 32, f"{_PAPER}: S4 has 32 trainable parameters", layer="s4"),
-        Claim("connections", 2_000, f"{_PAPER}: and 2,000 connections", layer="s4"),
-        Claim("connections", 48_120, f"{_PAPER}: C5 has 48,120 trainable connections", layer="c5"),
-        Claim("parameters", 10_164, f"{_PAPER}: F6 has 10,164 trainable parameters", layer="f6"),
+        Claim("parameters", 156, f"{_DECK}, input to C1", layer="c1"),
+        Claim("connections", 122_304, f"{_DECK}, input to C1", layer="c1"),
+        Claim("parameters", 12, f"{_DECK}, C1 to S2", layer="s2"),
+        Claim("connections", 5_880, f"{_DECK}, C1 to S2", layer="s2"),
+        Claim("parameters", 1_516, f"{_DECK}, S2 to C3", layer="c3"),
+        Claim("connections", 151_600, f"{_DECK}, S2 to C3", layer="c3"),
+        Claim("parameters", 32, f"{_DECK}, C3 to S4", layer="s4"),
+        Claim("connections", 2_000, f"{_DECK}, C3 to S4", layer="s4"),
+        Claim("connections", 48_120, f"{_DECK}, S4 to C5", layer="c5"),
+        Claim("parameters", 10_164, f"{_DECK}, C5 to F6", layer="f6"),
         Claim("fixed", 840, "arithmetic: 10 codes of 7 x 12", layer="output"),
         Claim("connections", 840, "arithmetic: 10 units of 84 inputs, no bias", layer="output"),
         Claim("macs", 326_520, "arithmetic: 325,680 up to F6 and 840 squared differences"),
@@ -108,14 +109,14 @@ CLAIMS = {
         Claim(
             "parameters",
             60_850,
-            "lecture deck 001, total",
+            f"{_DECK}, total",
             off=850,
             why="the deck trains 84 weights and a bias per output unit; the paper's codes are fixed",
         ),
         Claim(
             "connections",
             340_918,
-            "lecture deck 001, total per image",
+            f"{_DECK}, total per image",
             off=10,
             why="the deck counts a bias for each of the ten output units; radial basis functions have none",
         ),

@@ -27,7 +27,7 @@ H2_READS = (
 class LeNet1989(Chain):
     """LeNet of 1989: two layers of maps with unshared biases, tanh, zip codes of 16 x 16.
 
-    Scores are the ten output units; their published targets are +1 and -1.
+    Scores are the output units; their targets here are +1 and -1 (loss ``squared_error``).
 
     Shape: input (B, in_chans, 16, 16), background -1 and strokes 1; output (B, num_classes).
     """
@@ -56,11 +56,11 @@ CLAIMS = {
         Claim("parameters", 9_760, f"{_SECTION}: 9760 independent parameters"),
         Claim("connections", 64_660, f"{_SECTION}: 64,660 connections"),
         Claim("units", 1_256, f"{_SECTION}: 1256 units, the input's among them"),
-        Claim("connections", 19_968, f"{_SECTION}: 768 units of 26", layer="h1"),
-        Claim("connections", 38_592, f"{_SECTION}: 192 units of 201", layer="h2"),
-        Claim("parameters", 1_068, f"{_SECTION}: 12 x 25 weights and 768 biases", layer="h1"),
-        Claim("parameters", 2_592, f"{_SECTION}: 12 x 200 weights and 192 biases", layer="h2"),
-        Claim("parameters", 5_790, f"{_SECTION}: 30 units of 193", layer="h3"),
-        Claim("parameters", 310, f"{_SECTION}: 10 units of 31", layer="output"),
+        Claim("connections", 19_968, "arithmetic: 768 units of 26", layer="h1"),
+        Claim("connections", 38_592, "arithmetic: 192 units of 201", layer="h2"),
+        Claim("parameters", 1_068, "arithmetic: 12 x 25 weights and 768 biases", layer="h1"),
+        Claim("parameters", 2_592, "arithmetic: 12 x 200 weights and 192 biases", layer="h2"),
+        Claim("parameters", 5_790, "arithmetic: 30 units of 193", layer="h3"),
+        Claim("parameters", 310, "arithmetic: 10 units of 31", layer="output"),
     )
 }
