@@ -123,6 +123,6 @@ def test_the_way_back_from_a_number():
         ("lenet5_gaussian", "c3", "parameters"),
     }
     assert any(e.why == "60 x 5 x 5 + 16" for e in found)
-    assert any("section II.B" in e.why for e in found)
+    assert any("lecture deck 001, S2 to C3" in e.why for e in found)
     assert [e.layer for e in explain(340_908)] == ["total", "total"]
     assert explain(123_456_789) == []
