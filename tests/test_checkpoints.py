@@ -65,7 +65,12 @@ def test_a_damaged_newest_falls_back_and_says_so(tmp_path: Path) -> None:
     assert found is not None
     assert found.step == 1
     assert damaged == ["checkpoint step-00000002 is damaged: SHA-256 mismatch in model.safetensors"]
-    shutil.rmtree(tmp_path / "step-00000001")
+    assert {p.name for p in tmp_path.iterdir()} == {"step-00000001", "damaged-step-00000002"}
+    save_checkpoint(tmp_path, checkpoint(2))
+    save_checkpoint(tmp_path, checkpoint(3))
+    assert {p.name for p in tmp_path.iterdir()} >= {"step-00000002", "step-00000003"}  # two good ones
+    for step in (2, 3):
+        shutil.rmtree(tmp_path / f"step-0000000{step}")
     with pytest.raises(HeirloomError, match="all checkpoints are damaged") as caught:
         newest_checkpoint(tmp_path)
     assert caught.value.status == 4
@@ -98,6 +103,12 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path) -> None:
             assert (found.step, found.events, found.state) == (good.step, good.events, good.state)
             assert all(torch.equal(found.model[k], v) for k, v in good.model.items())
         file.write_bytes(data)
+
+
+def test_what_a_process_of_our_number_left_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / f".step-00000005.{os.getpid()}.tmp").mkdir()
+    save_checkpoint(tmp_path, checkpoint(5))
+    assert step_of(tmp_path) == 5
 
 
 class _Crash(BaseException):

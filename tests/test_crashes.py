@@ -63,11 +63,11 @@ def test_killed_ten_times_a_run_ends_with_the_same_bytes(tmp_path: Path, straigh
             )
         )
         began = (run / "versions.json").stat().st_mtime if (run / "versions.json").exists() else 0.0
-        process = start(tmp_path, "resume", "run", "--checkpoint-every", "9", "--quiet", "--threads", "1")
+        process = start(tmp_path, "resume", "run", "--checkpoint-every", "9", "--quiet")
         wait_for(run / "versions.json", process, since=began)
     out, errors = process.communicate(timeout=120)
     if process.returncode == -signal.SIGKILL:
-        process = start(tmp_path, "resume", "run", "--quiet", "--threads", "1")
+        process = start(tmp_path, "resume", "run", "--quiet")
         out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert steps[0] == ""  # killed before the first checkpoint

@@ -49,6 +49,8 @@ def test_unknown_names() -> None:
         load_data("digts")
     with pytest.raises(HeirloomError, match="digits has no split 'tests': did you mean 'test'"):
         load_data("digits").split("train+tests")
+    with pytest.raises(HeirloomError, match="names a split twice"):
+        load_data("digits").split("test+test")
     assert list(DATA) == ["digits"]
 
 

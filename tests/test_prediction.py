@@ -52,6 +52,14 @@ def test_a_bad_file_is_a_row_and_does_not_stop_the_others(
     assert "no such file" in found[2].error
 
 
+def test_one_path_alone(finished_run: Path, digits: Path) -> None:
+    several = list(predict(finished_run, [digits / "03.png"]))
+    assert list(predict(finished_run, str(digits / "03.png"))) == several
+    assert list(predict(finished_run, digits / "03.png")) == several
+    (piped,) = predict(finished_run, (digits / "03.png").read_bytes())
+    assert (piped.path, piped.label) == ("-", several[0].label)
+
+
 def test_impossible_top(finished_run: Path) -> None:
     with pytest.raises(HeirloomError, match="there are 10 classes"):
         predict(finished_run, [], top=11)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Heirloom
+from PIL import Image
 
 import heirloom as package
 
@@ -35,6 +36,7 @@ def test_the_training_commands_work(heirloom: Heirloom, finished_run: Path, tmp_
     """Word by word, but for fewer epochs and seeds."""
     (commands,) = [block for kind, block in BLOCKS if kind == "console" and block.count("$ ") > 1]
     (tmp_path / "my-digits").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "my-digits" / "one.png")
     for line in commands.splitlines():
         words = shlex.split(line)[2:]
         words = ["epochs=1" if word.startswith("epochs=") else "2" if word == "5" else word for word in words]

@@ -298,7 +298,7 @@ def test_networks_of_ones_own(name, filters, tmp_path):
     file = tmp_path / "<b>nets&.py"
     file.write_text(NETWORKS)
     run = trained(tmp_path / "run", model=f"{file}:{name}", split="train+val", augment="none", max_steps=2)
-    page = Page(report(run))
+    page = Page(report(run, model=f"{file}:{name}"))
     assert f"{name} on digits" in page.words[""]
     assert f"model\n{file}:{name}" in page.words["recipe"]
     assert "There is no validation" in page.words["curves"]

@@ -1,5 +1,6 @@
 """The trace: what runs, what reads what, what it costs, and that the model is left as it was."""
 
+import copy
 import itertools
 
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 
 from heirloom.accounting import COLUMNS, summary
 from heirloom.errors import HeirloomError
+from heirloom.layers import TableConv2d
 from heirloom.models import MODELS, create_model
 from heirloom.tracing import trace
 
@@ -600,3 +602,44 @@ def test_only_what_reads_stored_numbers_shares_them():
     shared = [row for row in rows if row.shared_with is not None]
     assert {row.kind for row in shared} == {"linear"}
     assert len(shared) == 3 + 3  # both products of each later step; the first state is a constant
+
+
+class Cutting(nn.Module):
+    def forward(self, x):
+        return torch.relu(x)[:, :, 2::2, 2::2]
+
+
+def test_a_layer_that_computes_and_then_cuts_ends_where_it_cuts():
+    row = trace(nn.Sequential(Cutting()), (1, 8, 8)).rows[1]
+    assert (row.output_size, row.jump, row.start) == ((1, 3, 3), (2, 2), (2, 2))
+
+
+class Inherited(TableConv2d):
+    pass
+
+
+class Changed(TableConv2d):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+def test_subclasses_of_our_layers_are_counted_by_what_they_inherit_or_not_at_all():
+    table = ((0,), (0, 1))
+    inherited = trace(Inherited(table, 2, 3), (2, 5, 5)).rows[1]
+    assert (inherited.connections, inherited.macs) == (9 * (3 * 9 + 2), 9 * 3 * 9)
+    with pytest.raises(HeirloomError, match=r"no rule counts Changed: .*changes the forward of TableConv2d"):
+        trace(nn.Sequential(Changed(table, 2, 3)), (2, 5, 5))
+
+
+class Copying(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+
+    def forward(self, x):
+        return copy.deepcopy(self.conv)(x)
+
+
+def test_a_forward_that_copies_a_layer():
+    rows = trace(Copying(), (1, 8, 8)).rows
+    assert [row.macs for row in rows if row.kind == "conv"] == [2 * 9 * 36]

@@ -93,9 +93,9 @@ def test_the_callers_state_is_left_alone(tmp_path: Path) -> None:
     torch.manual_seed(3)
     expected, threads = torch.rand(2), torch.get_num_threads()
     torch.manual_seed(3)
-    events = train(SHORT, out=tmp_path / "run", threads=1)
-    list(events)
-    assert torch.equal(torch.rand(2), expected)
+    for event in train(SHORT, out=tmp_path / "run", threads=1):
+        if isinstance(event, Step) and event.step == 5:
+            assert torch.equal(torch.rand(2), expected)  # also in between
     assert torch.get_num_threads() == threads
 
 
@@ -140,7 +140,7 @@ def test_dropout_and_batch_statistics_survive_an_interruption(tmp_path: Path) ->
             break
     events.close()
     torch.manual_seed(99)
-    list(resume(tmp_path / "stopped"))
+    list(resume(tmp_path / "stopped", recipe.model))
     assert weights(tmp_path / "stopped") == weights(tmp_path / "straight")
 
 
@@ -185,7 +185,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     with pytest.raises(HeirloomError, match="no longer finite") as caught:
         for event in events:
             if isinstance(event, Step) and event.step == 2:
-                frame = events.gi_yieldfrom.gi_frame  # the loop itself
+                frame = events.gi_yieldfrom.gi_frame  # of the loop itself
                 job = frame.f_locals["job"]
                 next(job.model.parameters()).data[0] = math.inf
                 job.loss = lambda scores, labels: scores.nan_to_num().sum() * 0
@@ -238,10 +238,100 @@ def test_wrong_recipes_fail_before_a_folder_is_made(
 
 
 def test_no_such_device(tmp_path: Path) -> None:
-    for name in ("cuda:9", "gpu"):
+    for name in ("cuda:9", "gpu", "meta"):
         with pytest.raises(HeirloomError, match="no device") as caught:
             list(train(SHORT, out=tmp_path / "run", device=name))
         assert caught.value.status == 5
+
+
+def test_a_run_knows_its_threads_before_it_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed right after the recipe appeared, it goes on with the threads that were asked for."""
+    straight = tmp_path / "straight"
+    list(train(SHORT, out=straight, threads=1))
+    with monkeypatch.context() as patch:
+        patch.setattr("heirloom.training._go", lambda *_: iter(()))
+        train(SHORT, out=tmp_path / "killed", threads=1)
+    assert {p.name for p in (tmp_path / "killed").iterdir()} == {"recipe.json", "versions.json", "lock"}
+    list(resume(tmp_path / "killed"))
+    assert Run(tmp_path / "killed").versions["threads"] == 1
+    assert weights(tmp_path / "killed") == weights(straight)
+
+
+def test_two_starts_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both find it empty; one of them gets it."""
+    monkeypatch.setattr("heirloom.runs._claim", lambda path: (path.mkdir(exist_ok=True), path)[1])
+    train(SHORT, out=tmp_path / "run").close()
+    with pytest.raises(HeirloomError, match="holds a run"):
+        train(dataclasses.replace(SHORT, seed=1), out=tmp_path / "run")
+    assert Run(tmp_path / "run").recipe.seed == 0
+
+
+def test_what_killed_starts_and_writes_leave_is_swept(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".recipe.json.999999999.tmp").write_text("{")
+    (run / "versions.json").write_text("{}")
+    train(SHORT, out=run, threads=1).close()
+    (run / "evaluations").mkdir()
+    for left in (".best.safetensors.999999999.tmp", "evaluations/.test-center.json.999999999.tmp"):
+        (run / left).write_text("")
+    (run / ".mine.tmp").write_text("not ours")
+    list(resume(run))
+    assert [p.name for p in run.rglob(".*")] == [".mine.tmp"]
+
+
+def test_tied_weights_are_saved_and_restored(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n"
+        "class Tied(nn.Module):\n"
+        "    input_size = (1, 8, 8)\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.a, self.b, self.c = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10)\n"
+        "        self.b.weight = self.a.weight\n"
+        "    def forward(self, x):\n"
+        "        return self.c(self.b(self.a(x.flatten(1)).relu()).relu())\n"
+    )
+    recipe = dataclasses.replace(SHORT, model=f"{tmp_path}/own.py:Tied")
+    events = train(recipe, out=tmp_path / "run", threads=1)
+    for event in events:
+        if isinstance(event, Step) and event.step == 6:
+            break
+    events.close()
+    list(resume(tmp_path / "run", recipe.model))
+    list(train(recipe, out=tmp_path / "straight", threads=1))
+    assert weights(tmp_path / "run") == weights(tmp_path / "straight")
+    model = load_model(tmp_path / "run", recipe.model).model
+    assert model.b.weight is model.a.weight
+
+
+def test_a_changed_network_is_not_resumed(tmp_path: Path) -> None:
+    code = (
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    input_size = (1, 8, 8)\n"
+        "    def __init__(self): super().__init__(nn.Flatten(), nn.Linear(64, 20), nn.Linear(20, 10))\n"
+    )
+    (tmp_path / "own.py").write_text(code)
+    recipe = dataclasses.replace(SHORT, model=f"{tmp_path}/own.py:Net")
+    train(recipe, out=tmp_path / "run", threads=1).close()
+    list(resume(tmp_path / "run", recipe.model))
+    (tmp_path / "own.py").write_text(code.replace("20", "30"))
+    with pytest.raises(HeirloomError, match=r"1\.weight has size") as caught:
+        list(resume(tmp_path / "run", recipe.model))
+    assert caught.value.code == "E-weights-model"
+
+
+def test_a_last_batch_of_one_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    input_size = (1, 8, 8)\n"
+        "    def __init__(self): super().__init__(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))\n"
+    )
+    recipe = dataclasses.replace(SHORT, model=f"{tmp_path}/own.py:Net", train_limit=65)
+    with pytest.raises(HeirloomError, match="does not run: step 2: Expected more than 1 value"):
+        list(train(recipe, out=tmp_path / "run"))
 
 
 def test_own_networks_that_do_not_fit_are_told_so(tmp_path: Path) -> None:
@@ -252,6 +342,9 @@ def test_own_networks_that_do_not_fit_are_told_so(tmp_path: Path) -> None:
         "class Few(nn.Sequential):\n"
         "    def __init__(self): super().__init__(nn.Flatten(), nn.Linear(64, 3))\n"
     )
-    for name, words in (("Wide", "does not run on digits"), ("Few", r"\(2, 3\) for \(2, 10\)")):
+    for name, words in (
+        ("Wide", "Wide does not run: digits: mat1 and mat2"),
+        ("Few", r"\(2, 3\) for \(2, 10\)"),
+    ):
         with pytest.raises(HeirloomError, match=words):
             list(train(Recipe(model=f"{tmp_path}/own.py:{name}", data="digits"), out=tmp_path / "run"))

@@ -130,6 +130,26 @@ def test_a_newer_format(tmp_path: Path, file: Path) -> None:
         load_model(file)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"args": [1]}, {"classes": []}, {"classes": [1]}, {"classes": ["a"]}, {"model": 5},
+        {"args": {"num_classes": 3}},
+        {"preprocess": {"size": [1, "x", 32], "box": 0, "mean": [0], "std": [1]}},
+        {"preprocess": {"size": [1, 10**6, 10**6], "box": 0, "mean": [0], "std": [1]}},
+        {"preprocess": {"size": [1, 32, 32], "box": 99, "mean": [0], "std": [1]}},
+        {"preprocess": []},
+    ],
+)  # fmt: skip
+def test_forged_cards(file: Path, change: dict[str, object]) -> None:
+    with safetensors.safe_open(file, "pt") as opened:
+        card = json.loads(opened.metadata()["heirloom"]) | change
+    safetensors.torch.save_file(load_model(file).model.state_dict(), file, {"heirloom": json.dumps(card)})
+    with pytest.raises(HeirloomError) as caught:
+        load_model(file)
+    assert caught.value.status == 4
+
+
 def test_places_without_weights(tmp_path: Path) -> None:
     with pytest.raises(HeirloomError, match="no such file"):
         load_model(tmp_path / "nowhere")

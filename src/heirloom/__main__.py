@@ -1,5 +1,6 @@
 """The program: run a command; turn what goes wrong into one line and an exit status."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without × still gets its table
@@ -36,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"heirloom: {error}", file=sys.stderr)
         sys.exit(error.status)
+    except OSError as error:
+        if debug or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        refused = HeirloomError("E-disk", "cannot write the output", why=os.strerror(error.errno).lower())
+        print(f"heirloom: {refused}", file=sys.stderr)
+        sys.exit(refused.status)
     except Exception as error:
         if debug:
             raise
@@ -50,6 +61,11 @@ def _run(arguments: list[str]) -> int:
     try:
         status = app(arguments, standalone_mode=False, prog_name="heirloom")
         sys.stdout.flush()
+    except SystemExit as stop:
+        # Typer turns a reader that left into exit status 1, which means something else here.
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise BrokenPipeError from None
+        raise
     except Exception as error:
         # What typer raises for a wrong command or option has this method, and no public class.
         message = getattr(error, "format_message", None)

@@ -26,8 +26,8 @@ from heirloom.weights import finite
 KEEP = 2
 """Checkpoints that are kept: the newest, and the one before in case the newest is damaged."""
 
-_NAME = re.compile(r"step-(\d{8})")
-_TEMPORARY = re.compile(r"\.step-\d{8}\.\d+\.tmp")
+_NAME = re.compile(r"step-(\d{8,})")
+_TEMPORARY = re.compile(r"\.step-\d{8,}\.\d+\.tmp")
 _TENSORS = ("model", "optimizer")
 
 
@@ -73,6 +73,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     with disk_errors(path):
         folder.mkdir(exist_ok=True)
         try:
+            shutil.rmtree(temporary, ignore_errors=True)  # a killed process may have had our number
             temporary.mkdir()
             for name, data in files.items():
                 write_synced(temporary / name, data)
@@ -92,24 +93,39 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that is whole, and a line for each newer one that is damaged.
 
+    A damaged one gets a name that tells so, and is no longer counted as a checkpoint.
+
     Raises:
         HeirloomError: (``E-checkpoint``) There are checkpoints and all are damaged.
     """
-    damaged: list[str] = []
+    damaged: list[tuple[Path, str]] = []
     for path in _found(folder):
         try:
-            return _load(path), damaged
+            found = _load(path)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, RecursionError) as error:
-            damaged.append(f"checkpoint {path.name} is damaged: {error}")
+            damaged.append((path, f"checkpoint {path.name} is damaged: {error}"))
+            continue
+        for spoiled, _ in damaged:  # it must not take the place of a good one
+            _set_aside(spoiled)
+        return found, [words for _, words in damaged]
+    aside = folder.glob("damaged-step-*") if folder.is_dir() else ()
+    damaged += [(path, f"{path.name} was found damaged before") for path in aside]
     if damaged:
         raise HeirloomError(
             "E-checkpoint",
             "all checkpoints are damaged",
             where=str(folder),
-            why=damaged[0],
+            why=damaged[0][1],
             remedy="restore one from a copy, or train anew in another folder",
         )
     return None, []
+
+
+def _set_aside(path: Path) -> None:
+    aside = path.with_name(f"damaged-{path.name}")
+    with contextlib.suppress(OSError):
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
 
 
 def _load(path: Path) -> Checkpoint:
@@ -138,7 +154,7 @@ def _load(path: Path) -> Checkpoint:
 def _found(folder: Path) -> Iterator[Path]:
     """Checkpoints, the newest first; other names are none of ours."""
     paths = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)] if folder.is_dir() else []
-    yield from sorted(paths, key=lambda path: path.name, reverse=True)
+    yield from sorted(paths, key=lambda path: int(path.name[5:]), reverse=True)
 
 
 def _sweep(folder: Path) -> None:

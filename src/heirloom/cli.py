@@ -68,6 +68,10 @@ Every = Annotated[
     int, typer.Option("--checkpoint-every", min=0, help="Steps between checkpoints; 0: at the end of epochs.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+OwnModel = Annotated[
+    str | None,
+    typer.Option("--model", metavar="FILE.PY:CLASS", help="The network, where it is code of your own."),
+]
 InputSize = Annotated[str | None, typer.Option(metavar="C,H,W", help="Size of one input, without the batch.")]
 
 
@@ -214,8 +218,7 @@ def train(
     from heirloom.recipes import find_recipe
     from heirloom.training import train
 
-    _, chosen = find_recipe(recipe, data)
-    chosen = chosen.changed([*(set_ or []), *([f"weights={weights}"] if weights else [])])
+    _, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
     accuracies, paths = [], []
     for number in range(seeds):
         one = chosen.changed([f"seed={chosen.seed + number}"])
@@ -223,7 +226,7 @@ def train(
         events = train(
             one, out=folder, device=device or "cpu", threads=threads, checkpoint_every=checkpoint_every
         )
-        accuracy, path = _follow(events, quiet)
+        accuracy, path = _follow(events, chosen.model, quiet)
         accuracies.append(accuracy)
         paths.append(path)
     if seeds > 1:
@@ -236,6 +239,7 @@ def train(
 @app.command()
 def resume(
     run: RunPath,
+    model: OwnModel = None,
     device: Device = None,
     threads: Threads = None,
     checkpoint_every: Every = 0,
@@ -248,11 +252,11 @@ def resume(
     from heirloom.training import prove as repeat
     from heirloom.training import resume
 
-    events = resume(run, device=device, threads=threads, checkpoint_every=checkpoint_every)
-    _, path = _follow(events, quiet)
+    events = resume(run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
+    _, path = _follow(events, model, quiet, str(run))
     if prove:
         print("training once more without a break, to compare", file=sys.stderr)
-        same = repeat(path)
+        same = repeat(path, model)
         print(f"proof: model.safetensors {'is the same' if same else 'differs'} without a break")
     print(f"run: {path}")
     if prove and not same:
@@ -260,11 +264,11 @@ def resume(
 
 
 @app.command()
-def report(run: RunPath) -> None:
+def report(run: RunPath, model: OwnModel = None) -> None:
     """Write the report of a finished run: one file, no scripts."""
     from heirloom.reports import report
 
-    print(report(run))
+    print(report(run, model))
 
 
 @app.command()
@@ -272,12 +276,13 @@ def evaluate(
     run: RunOrFile,
     data: Annotated[str | None, typer.Option(help="Data set; by default the run's own.")] = None,
     split: Annotated[str, typer.Option(help="train, val, test, or several joined by +.")] = "test",
+    model: OwnModel = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
 ) -> None:
     """Measure the accuracy on a split, with its 95 % interval."""
     from heirloom.evaluation import evaluate
 
-    found = evaluate(run, data, split=split)
+    found = evaluate(run, data, split=split, model=model)
     if format is PlainForm.text:
         print(found.line())
     elif format is PlainForm.csv:
@@ -295,6 +300,7 @@ def predict(
     ] = None,
     files_from: Annotated[Path | None, typer.Option(help="File with a path on each line.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Classes for each image.")] = 1,
+    model: OwnModel = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.csv,
 ) -> None:
     """Classify images; a bad one is a row with its error, and exit 3 at the end."""
@@ -303,7 +309,10 @@ def predict(
     paths = [*(images or []), *(_lines(files_from) if files_from else [])]
     if not paths:
         raise HeirloomError("E-usage", "no images", remedy="name images or folders, or --files-from LIST")
-    found = predict(run, [sys.stdin.buffer.read() if path == "-" else path for path in paths], top=top)
+    if "-" in paths and sys.stdin is None:
+        raise HeirloomError("E-usage", "no image on stdin", why="it is closed")
+    sources = [sys.stdin.buffer.read() if path == "-" else path for path in paths]
+    found = predict(run, sources, top=top, model=model)
     bad = 0
     if format is PlainForm.csv:
         _print(csv_line(COLUMNS))
@@ -312,14 +321,14 @@ def predict(
         if format is PlainForm.csv:
             _print(csv_line(answer.cells()))
         elif format is PlainForm.json:
-            _print(json.dumps(dict(zip(COLUMNS, answer.cells(), strict=True)), ensure_ascii=False) + "\n")
+            _print(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")
         else:
             _print(f"{answer.error or f'{answer.path}: {answer.label}, {100 * answer.probability:.1f} %'}\n")
     if bad:
         raise typer.Exit(3)
 
 
-def _follow(events: "Iterator[Event]", quiet: bool) -> tuple[float, str]:
+def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str = "") -> tuple[float, str]:
     """Show a run, then evaluate it once on the test split and write its report; accuracy and path."""
     from heirloom.evaluation import accuracy_line, evaluate
     from heirloom.progress import shown
@@ -327,35 +336,45 @@ def _follow(events: "Iterator[Event]", quiet: bool) -> tuple[float, str]:
     from heirloom.runs import Run
     from heirloom.training import Started
 
-    path = ""
-    with _Interruption() as interruption, shown(quiet) as display:
-        for event in events:
-            display.show(event)
-            if isinstance(event, Started):
-                path = event.run
-            if interruption.signal:
-                events.close()  # type: ignore[attr-defined]
-                display.end()
-                break
-    if interruption.signal:
-        step = f"at step {display.step}; " if path else ""
-        print(f"stopped {step}go on with: heirloom resume {path}", file=sys.stderr)
-        raise typer.Exit(128 + interruption.signal)
-    run = Run(path)
-    if not (run.path / "evaluations" / "test-center.json").is_file():
-        evaluate(run.path)
-    metrics = run.read_json("evaluations/test-center.json")["metrics"]
-    name, value = next(iter(metrics.items()))
-    print(accuracy_line(name, value["correct"], value["n"]))
-    print(f"report: {report(run.path)}")
+    step = 0
+    with _Interruption() as interruption:
+        try:
+            with shown(quiet) as display:
+                for event in events:
+                    display.show(event)
+                    step = display.step
+                    if isinstance(event, Started):
+                        path = event.run
+                    if interruption.signal:
+                        events.close()  # type: ignore[attr-defined]
+                        raise _Stopped
+            interruption.at_once = True
+            run = Run(path)
+            if not (run.path / "evaluations" / "test-center.json").is_file():
+                evaluate(run.path, model=model)
+            metrics = run.read_json("evaluations/test-center.json")["metrics"]
+            name, value = next(iter(metrics.items()))
+            print(accuracy_line(name, value["correct"], value["n"]))
+            print(f"report: {report(run.path, model)}")
+        except _Stopped:
+            print(f"stopped at step {step}; go on with: heirloom resume {path}", file=sys.stderr)
+            raise typer.Exit(128 + interruption.signal) from None
     return float(value["value"]), path
 
 
+class _Stopped(Exception):
+    """The user has asked to stop."""
+
+
 class _Interruption:
-    """Notes the first Ctrl-C or SIGTERM, so that the step is finished; the second ends the program."""
+    """Notes the first Ctrl-C or SIGTERM, so that the step is finished; the second ends the program.
+
+    With ``at_once`` the first one stops what is being done: nothing there needs to be finished.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
+        self.at_once = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "_Interruption":
@@ -371,6 +390,8 @@ class _Interruption:
         self.signal = number
         for each in self._before:
             signal.signal(each, signal.SIG_DFL)
+        if self.at_once:
+            raise _Stopped
 
 
 def _cell(value: int | tuple[int, ...]) -> int | str:
@@ -402,6 +423,8 @@ def _arguments(settings: list[str] | None) -> dict[str, Any]:
         name, equals, text = setting.partition("=")
         if not equals:
             raise HeirloomError("E-usage", f"--arg {setting}", why="an argument is name=value")
+        if name in ("model", "input_size", "convention", "lower_bound", "name"):
+            raise HeirloomError("E-argument", f"no network has an argument {name!r}")
         try:
             found[name] = json.loads(text)
         except ValueError:

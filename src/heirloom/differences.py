@@ -76,8 +76,9 @@ def _paired(first: list[Row], second: list[Row]) -> list[tuple[Row | None, Row |
 
 
 def _share_names(first: list[Row], second: list[Row]) -> bool:
-    """True if the networks have names in common, apart from the input's."""
-    return not {row.name for row in first[1:]}.isdisjoint(row.name for row in second[1:])
+    """True if half of the smaller network's names, apart from the input's, are the other's too."""
+    names, others = {row.name for row in first[1:]}, {row.name for row in second[1:]}
+    return 2 * len(names & others) >= min(len(names), len(others))
 
 
 def _facts(row: Row) -> dict[str, Any]:

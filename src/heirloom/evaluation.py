@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from heirloom.data import load_data
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
-from heirloom.files import write_atomically
+from heirloom.files import disk_errors, write_atomically
 from heirloom.runs import Run
 from heirloom.weights import check_classes, load_model
 
@@ -105,7 +104,9 @@ class Evaluation:
         return out.getvalue()
 
 
-def evaluate(run: Path | str, data: str | None = None, *, split: str = "test") -> Evaluation:
+def evaluate(
+    run: Path | str, data: str | None = None, *, split: str = "test", model: str | None = None
+) -> Evaluation:
     """Evaluate a finished run, or a weights file, on one split.
 
     For a run the result is also written to its ``evaluations/``.
@@ -114,13 +115,14 @@ def evaluate(run: Path | str, data: str | None = None, *, split: str = "test") -
         run: Run directory or weights file.
         data: Name of a data set; by default the one that a run was trained on.
         split: ``train``, ``val``, ``test``, or several joined by ``+``.
+        model: As in `load_model`.
 
     Raises:
         HeirloomError: (``E-run``, ``E-weights``) Nothing to load; (``E-weights-classes``) the data has other
             classes; (``E-data``) no such data set or split.
     """
     run = Path(run)
-    loaded = load_model(run)
+    loaded = load_model(run, model)
     if data is None and not run.is_dir():
         raise HeirloomError("E-data", f"which data shall {run} be evaluated on?", remedy="add --data")
     own = Run(run).recipe.data if run.is_dir() else ""
@@ -133,18 +135,18 @@ def evaluate(run: Path | str, data: str | None = None, *, split: str = "test") -
     found = Evaluation(loaded.card.model, data, split, "center", dataset.classes, chosen.labels, scores)
     if run.is_dir():
         folder = run / "evaluations"
-        folder.mkdir(exist_ok=True)
+        with disk_errors(folder):
+            folder.mkdir(exist_ok=True)
         # Another data set than the run's own is told apart by name.
-        prefix = "" if data == own else f"{data}-"
-        text = json.dumps(found.as_dict(), indent=2) + "\n"
-        write_atomically(folder / f"{prefix}{split}-center.json", text.encode())
-        write_atomically(folder / f"{prefix}{split}-center.csv", found.as_csv().encode())
+        name = f"{'' if data == own else f'{data}-'}{split}-center"
+        Run(run).write_json(f"evaluations/{name}.json", found.as_dict())
+        write_atomically(folder / f"{name}.csv", found.as_csv().encode())
     return found
 
 
 @torch.no_grad()
 def scores_of(model: nn.Module, images: Tensor, preprocess: Preprocess) -> Tensor:
-    """Scores of fitted uint8 images (N, C, H, W), in evaluation mode; on the CPU. Shape (N, K)."""
+    """Scores of fitted uint8 images (N, C, H, W), in evaluation mode, where the images are. Shape (N, K)."""
     model.eval()
     parts = [model(preprocess.normalised(preprocess.scaled(part))) for part in images.split(BATCH)]
     return torch.cat(parts).to(images.device)

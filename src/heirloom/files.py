@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,15 +30,13 @@ def disk_errors(path: Path) -> Iterator[None]:
                 why=(error.strerror or str(error)).lower(),
                 remedy="free some space, then go on with: heirloom resume; what was saved before is intact",
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
-            raise HeirloomError(
-                "E-output-unwritable",
-                "cannot write",
-                where=str(path),
-                why=(error.strerror or str(error)).lower(),
-                remedy="choose another place with --out",
-            ) from error
-        raise
+        raise HeirloomError(
+            "E-output-unwritable",
+            "cannot write",
+            where=str(path),
+            why=(error.strerror or str(error)).lower(),
+            remedy="choose another place",
+        ) from error
 
 
 def read_regular(path: Path) -> bytes:
@@ -64,6 +63,28 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what `write_atomically` left in ``folder`` for a process that was killed. Only our own names."""
+    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
+        owner = _TEMPORARY.fullmatch(path.name)
+        if owner and (int(owner[1]) == os.getpid() or not _alive(int(owner[1]))):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_atomically(path: Path, data: bytes) -> None:

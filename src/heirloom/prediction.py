@@ -38,6 +38,13 @@ class Prediction:
     probability: float = float("nan")
     error: str = ""
 
+    def as_dict(self) -> dict[str, str | int | float | None]:
+        """The values of `COLUMNS`, as numbers where they are; None where there is no answer."""
+        if self.error:
+            return dict.fromkeys(COLUMNS) | {"path": self.path, "error": self.error}
+        values = (self.path, self.rank, self.label, self.index, self.score, self.probability, "")
+        return dict(zip(COLUMNS, values, strict=True))
+
     def cells(self) -> list[str]:
         """The values of `COLUMNS`."""
         if self.error:
@@ -47,24 +54,30 @@ class Prediction:
 
 
 def predict(
-    run: Path | str | LoadedModel, images: Iterable[Path | str | bytes], *, top: int = 1
+    run: Path | str | LoadedModel,
+    images: Path | str | bytes | Iterable[Path | str | bytes],
+    *,
+    top: int = 1,
+    model: str | None = None,
 ) -> Iterator[Prediction]:
     """Classify image files one by one; a file that cannot be read gives a `Prediction` with its error.
 
     Args:
         run: Run directory, weights file, or a loaded model.
-        images: Paths of images and of folders (all images below, in the order of their names), or the bytes
-            of an image, which is called ``-``.
+        images: One or several: paths of images and of folders (all images below, in the order of their
+            names), or the bytes of an image, which is called ``-``.
         top: How many classes for each image.
+        model: As in `load_model`.
 
     Raises:
         HeirloomError: (``E-run``, ``E-weights``) Nothing to load; (``E-usage``) impossible ``top``.
     """
-    loaded = run if isinstance(run, LoadedModel) else load_model(run)
+    loaded = run if isinstance(run, LoadedModel) else load_model(run, model)
     classes = loaded.card.classes
     if not 1 <= top <= len(classes):
         raise HeirloomError("E-usage", f"top={top}", why=f"there are {len(classes)} classes")
-    return _predictions(loaded, images, top)
+    several = [images] if isinstance(images, Path | str | bytes) else images
+    return _predictions(loaded, several, top)
 
 
 @torch.no_grad()
@@ -72,6 +85,8 @@ def _predictions(loaded: LoadedModel, images: Iterable[Path | str | bytes], top:
     for source in _files(images):
         path = "-" if isinstance(source, bytes) else str(source)
         try:
+            if isinstance(source, Path) and source.is_dir():
+                raise HeirloomError("E-image", "no images in this folder", where=path)
             image = open_image(source, path)
         except HeirloomError as error:
             yield Prediction(path, error=str(error))
@@ -93,10 +108,9 @@ def _files(images: Iterable[Path | str | bytes]) -> Iterator[Path | bytes]:
             continue
         path = Path(image)
         if path.is_dir():
-            found = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
-            yield from (
-                p for p in found if not any(part.startswith(".") for part in p.relative_to(path).parts)
-            )
+            found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
+            shown = [p for p in found if not any(q.startswith(".") for q in p.relative_to(path).parts)]
+            yield from shown or [path]  # an empty folder is an answer too: an error
         else:
             yield path
 

@@ -1,5 +1,6 @@
 """What training shows while it runs: a bar on a terminal, plain lines everywhere else. All on stderr."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from heirloom.training import Done, Epoch, Event, Note, Started, Step
+from heirloom.training import Epoch, Event, Note, Started, Step
 
 
 @contextmanager
@@ -45,8 +46,6 @@ class Display:
                 self.epoch(event)
             case Note():
                 self.line(event.text)
-            case Done():
-                self.end()
 
     def begin(self, event: Started) -> None:
         """Training starts."""
@@ -57,12 +56,12 @@ class Display:
     def epoch(self, event: Epoch) -> None:
         """An epoch is done."""
 
-    def end(self) -> None:
-        """Training is over."""
-
     def line(self, text: str) -> None:
-        """Say something."""
-        print(text, file=sys.stderr, flush=True)
+        """Say something. Training goes on where nobody listens any more."""
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 class _Timed(Display):

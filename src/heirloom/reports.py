@@ -24,15 +24,17 @@ from heirloom.tracing import trace
 from heirloom.weights import load_model
 
 
-def report(run: Path | str) -> Path:
+def report(run: Path | str, model: str | None = None) -> Path:
     """Write ``report.html`` and ``pictures/`` of a finished run; evaluates the test split if nobody has.
+
+    ``model`` is as in `load_model`.
 
     Raises:
         HeirloomError: (``E-run``) Not a run, not finished, or a file of it is damaged; (``E-weights``);
             (``E-data``) its data is gone; (``E-disk``, ``E-output-unwritable``).
     """
     home = Run(run)
-    found = _gather(home)
+    found = _gather(home, model)
     folder = home.path / "pictures"
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
@@ -47,9 +49,9 @@ def report(run: Path | str) -> Path:
     return path
 
 
-def _gather(run: Run) -> Findings:
-    recipe, loaded = run.recipe, load_model(run.path)
-    evaluation, mistakes = _answers(run)
+def _gather(run: Run, model: str | None) -> Findings:
+    recipe, loaded = run.recipe, load_model(run.path, model)
+    evaluation, mistakes = _answers(run, model)
     images = load_data(recipe.data).split("test").images
     worst = [mistake.index for mistake in mistakes[:MOST_MISTAKES]]
     events = run.events()
@@ -79,11 +81,11 @@ def _gather(run: Run) -> Findings:
     )
 
 
-def _answers(run: Run) -> tuple[dict[str, Any], list[Mistake]]:
+def _answers(run: Run, model: str | None) -> tuple[dict[str, Any], list[Mistake]]:
     """The evaluation of the test split, made now where there is none."""
     answers = run.path / "evaluations" / "test-center.csv"
     if not (answers.is_file() and answers.with_suffix(".json").is_file()):
-        evaluate(run.path)
+        evaluate(run.path, model=model)
     evaluation = run.read_json("evaluations/test-center.json")
     try:
         with answers.open(newline="", encoding="utf-8") as file:

@@ -1,10 +1,11 @@
 """The run directory: plain files that training writes and everyone else only reads."""
 
+import contextlib
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy
 import torch
 
 from heirloom.errors import HeirloomError
-from heirloom.files import disk_errors, write_atomically
+from heirloom.files import disk_errors, sweep, write_atomically
 from heirloom.recipes import Recipe
 from heirloom.version import __version__
 
@@ -46,17 +47,7 @@ class Run:
 
     def write_versions(self, device: torch.device, threads: int) -> None:
         """Note the programs, the device and the number of threads of this run."""
-        versions = {
-            "heirloom": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "system": f"{platform.system()} {platform.machine()}",
-            "processor": _processor(),
-            "device": str(device),
-            "threads": threads,
-        }
-        self.write_json("versions.json", versions)
+        self.write_json("versions.json", _versions(device, threads))
 
     def read_json(self, name: str) -> Any:
         """One of the run's JSON files. Raises `HeirloomError` (``E-run``) if it is damaged."""
@@ -69,10 +60,19 @@ class Run:
 
     def write_json(self, name: str, values: Any) -> None:
         """Write one of the run's JSON files, whole or not at all."""
-        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(self.path / name, text.encode())
+        write_atomically(self.path / name, _json(values))
 
-    @contextmanager
+    def forget_evaluations(self) -> None:
+        """Remove what was said about weights that are about to be replaced."""
+        for path in (self.path / "evaluations").glob("*-*.*"):
+            path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove temporary files of processes that were killed."""
+        for folder in (self.path, self.path / "evaluations", self.path / "pictures"):
+            sweep(folder)
+
+    @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep every other process from training in this directory; a killed owner keeps nothing locked.
 
@@ -80,7 +80,9 @@ class Run:
             HeirloomError: (``E-locked``) Another process trains here.
         """
         try:
-            with disk_errors(self.path), filelock.FileLock(self.path / "lock", timeout=0):
+            with contextlib.ExitStack() as held:
+                with disk_errors(self.path):
+                    held.enter_context(filelock.FileLock(self.path / "lock", timeout=0))
                 yield
         except filelock.Timeout as error:
             raise HeirloomError(
@@ -108,7 +110,7 @@ class EventLog:
         self.path = run.path / "events.jsonl"
         with disk_errors(self.path):
             self._file = self.path.open("ab", buffering=0)
-            self._file.truncate(offset)
+            self._file.truncate(min(offset, self.path.stat().st_size))
             self._file.seek(0, os.SEEK_END)
 
     def write(self, **event: Any) -> None:
@@ -127,16 +129,24 @@ class EventLog:
         self._file.close()
 
 
-def create_run(recipe: Recipe, name: str, out: Path | str | None = None) -> Run:
+def create_run(
+    recipe: Recipe, name: str, device: torch.device, threads: int, out: Path | str | None = None
+) -> Run:
     """Make a run directory: ``out``, or the first free one of ``runs/NAME-001``, ``runs/NAME-002``, ...
+
+    The recipe is written last: from then on the folder is a run, and has all that `resume` needs.
 
     Raises:
         HeirloomError: (``E-output-exists``) ``out`` is there and not an empty folder;
             (``E-output-unwritable``, ``E-disk``) it cannot be written.
     """
     path = _claim(Path(out)) if out is not None else _next(name)
-    text = json.dumps(recipe.as_dict(), indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path / "recipe.json", text.encode())
+    with disk_errors(path), filelock.FileLock(path / "lock"):
+        if (path / "recipe.json").exists():  # another process was quicker
+            raise _taken(path)
+        sweep(path)
+        write_atomically(path / "versions.json", _json(_versions(device, threads)))
+        write_atomically(path / "recipe.json", _json(recipe.as_dict()))
     return Run(path)
 
 
@@ -144,17 +154,28 @@ def _claim(path: Path) -> Path:
     with disk_errors(path):
         try:
             path.mkdir(parents=True, exist_ok=True)
-            taken = any(path.iterdir())
+            # What a start leaves that was killed before its recipe counts as nothing.
+            taken = any(not _LEFT.fullmatch(found.name) for found in path.iterdir())
         except FileExistsError:
             taken = True
     if taken:
-        raise HeirloomError(
-            "E-output-exists",
-            f"{path} exists",
-            why="it is not an empty folder",
-            remedy=f"choose another --out, or go on with: heirloom resume {path}",
-        )
+        raise _taken(path)
     return path
+
+
+_LEFT = re.compile(r"lock|versions\.json|\..+\.tmp")
+
+
+def _taken(path: Path) -> HeirloomError:
+    run = (path / "recipe.json").is_file()
+    return HeirloomError(
+        "E-output-exists",
+        f"{path} exists",
+        why="it holds a run" if run else "it is not an empty folder",
+        remedy=f"go on with: heirloom resume {path}, or choose another --out"
+        if run
+        else "choose another --out",
+    )
 
 
 def _next(name: str) -> Path:
@@ -167,6 +188,23 @@ def _next(name: str) -> Path:
                 return path
             except FileExistsError:
                 number += 1
+
+
+def _versions(device: torch.device, threads: int) -> dict[str, Any]:
+    return {
+        "heirloom": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "device": str(device),
+        "threads": threads,
+    }
+
+
+def _json(values: Any) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _processor() -> str:

@@ -4,14 +4,14 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from heirloom.accounting import CONVENTIONS, Summary, pixels, size_text
+from heirloom.accounting import COLUMNS, CONVENTIONS, Summary, pixels, size_text
 from heirloom.errors import HeirloomError, nearest
 from heirloom.rows import Row
 
@@ -37,8 +37,8 @@ class Table:
     totals: Sequence[Cell] = ()
     notes: Sequence[str] = ()
     data: Any = None
-    keys: Sequence[str] = field(default=())
-    """Headings of the CSV form; by default `columns`."""
+    records: Sequence[dict[str, Cell]] = ()
+    """What the CSV form writes instead of the cells; the first one's keys are its headings."""
     counts: frozenset[str] = frozenset()
     """Headings of the columns where the text form sets a zero as a dot: there is none of it."""
 
@@ -84,18 +84,20 @@ def _markdown(table: Table) -> str:
 
 def _csv(table: Table) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table.keys or table.columns)
-    writer.writerows(table.rows)
-    if table.totals:
-        writer.writerow(table.totals)
+    records = table.records or [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    heads = list(records[0]) if records else table.columns
+    writer = csv.DictWriter(out, heads, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    if table.totals and not table.records:
+        writer.writerow(dict(zip(heads, table.totals, strict=True)))
     return out.getvalue()
 
 
 def _json(table: Table) -> str:
     data = table.data
     if data is None:
-        data = [dict(zip(table.keys or table.columns, row, strict=True)) for row in table.rows]
+        data = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -155,9 +157,9 @@ def summary_table(summary: Summary) -> Table:
     head = CONVENTIONS[summary.convention]
     title = (
         f"{summary.trace.model}, input {size_text(summary.trace.input_size)}: "
-        f"{totals['parameters']:,} parameters, {bound}{totals[head]:,} {_LABELS[head]}"
+        f"{totals['parameters']:,} parameters, {bound}{totals[head]:,} {_LABELS[head]} (FLOP = 2 MAC)"
     )
-    notes = ["Counts are for one image. Connections as in LeCun et al. 1998; FLOP = 2 MAC."]
+    notes = ["Counts are for one image, connections as in LeCun et al. 1998."]
     notes += [
         f"{row.name} ({row.attrs.get('operation', row.kind)}) has no rule and is not counted."
         for row in summary.rows
@@ -165,18 +167,38 @@ def summary_table(summary: Summary) -> Table:
     ]
     notes += [f"{row.name} does not run in evaluation." for row in summary.rows if not row.executed]
     heads = ["layer", "kind", "from", "output", *_COUNTS.values(), "field", "jump", "start"]
-    keys = ["layer", "kind", "inputs", "output_size", *_COUNTS, "receptive_field", "jump", "start"]
     rows = [_cells(row, summary) for row in summary.rows]
     sums: list[Cell] = ["total", "", "", "", *(totals[column] for column in _COUNTS), "", "", ""]
     if not any(row[2] for row in rows):  # a chain: each row reads the one above
-        del heads[2], keys[2], sums[2]
+        del heads[2], sums[2]
         for row in rows:
             del row[2]
     dotted = frozenset(_COUNTS.values())
-    return Table(title, heads, rows, sums, notes, summary.as_dict(), keys, counts=dotted)
+    records = [_record(row, summary) for row in summary.rows]
+    records.append({"layer": "total"} | totals)
+    return Table(title, heads, rows, sums, notes, summary.as_dict(), records, counts=dotted)
 
 
-_LABELS = {"connections": "connections", "macs": "MACs", "flops": "FLOPs (FLOP = 2 MAC)"}
+_LABELS = {"connections": "connections", "macs": "MACs", "flops": "FLOPs"}
+
+
+def _record(row: Row, summary: Summary) -> dict[str, Cell]:
+    """A line of the CSV form, whose columns are the same for every network; sizes as ``6x28x28``."""
+
+    def length(value: Sequence[int] | None) -> Cell:
+        found = pixels(value)
+        return "" if found is None else found if isinstance(found, int) else "x".join(map(str, found))
+
+    return {
+        "layer": row.name,
+        "kind": row.kind,
+        "inputs": " ".join(summary.rows[i].name for i in row.inputs),
+        "output_size": "x".join(map(str, row.output_size or ())),
+        **{column: getattr(row, column) for column in COLUMNS},
+        "receptive_field": length(row.receptive_field),
+        "jump": length(row.jump),
+        "start": length(row.start),
+    }
 
 
 def _cells(row: Row, summary: Summary) -> list[Cell]:

@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
+from heirloom import layers
 from heirloom.errors import HeirloomError
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised, size_of
 from heirloom.ops.receptive_field import Field, image
@@ -168,12 +169,34 @@ class _Tracer(TorchDispatchMode):
     def enter(self, module: nn.Module, args: Any) -> None:
         """Before a module's forward."""
         self.entered.add(id(module))
-        rule = None if self._inside_rule() else BY_MODULE.get(type(module))
+        rule = None if self._inside_rule() else self._rule(module)
         self.frames.append(_Frame(module, rule, len(self.rows)))
+
+    def _rule(self, module: nn.Module) -> Op | None:
+        """The rule of a module's class, or of the class whose forward it inherits."""
+        for cls, rule in BY_MODULE.items():
+            if isinstance(module, cls):
+                if type(module).forward is cls.forward:
+                    return rule
+                if cls.__module__ == layers.__name__ and not self.lower_bound:
+                    # Counted by what it calls, its stored kernels would pass for the dense ones.
+                    self.refusal = HeirloomError(
+                        "E-operation",
+                        f"no rule counts {type(module).__name__}",
+                        where=self.names.get(id(module), ""),
+                        why=f"it changes the forward of {cls.__name__}",
+                        remedy="derive it from torch.nn.Module, or write a rule in ops/",
+                    )
+                    raise self.refusal
+        return None
+
+    def __deepcopy__(self, memo: Any) -> "_Tracer":
+        """A forward may copy a layer, and with it a hook that leads here."""
+        return self
 
     def leave(self, module: nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
         """After a module's forward: a module with a rule becomes a row, others name the rows they made."""
-        frame, path = self.frames[-1], self.names[id(module)]
+        frame, path = self.frames[-1], self._path(module)
         inputs = _tensors((args, kwargs))
         if frame.rule is not None:
             # Dropout and the identity return their input itself; a view tells before from after.
@@ -189,7 +212,8 @@ class _Tracer(TorchDispatchMode):
         if frame.rule is None:
             self._name(frame, path)
         else:
-            attrs = frame.rule.modules[type(module)](module)
+            describe = next(d for cls, d in frame.rule.modules.items() if isinstance(module, cls))
+            attrs = describe(module)
             stored = frozenset(key for t in _stored(module) if (key := id(t)) in self.stored)
             row = self._add(frame.rule, attrs, inputs, stored, results, path or type(module).__name__)
             self._share(row, path)
@@ -331,7 +355,7 @@ class _Tracer(TorchDispatchMode):
             for row in frame.rows:
                 if row is not essential[0]:
                     self._drop(row)
-            essential[0].output_size = frame.rows[-1].output_size
+            _end_as(essential[0], frame.rows[-1])
             essential[0].name = path or type(frame.module).__name__
             self._share(essential[0], path)
             return
@@ -360,12 +384,17 @@ class _Tracer(TorchDispatchMode):
             if producer == row.id:
                 self.producer[key] = row.inputs[0]
 
+    def _path(self, module: nn.Module) -> str:
+        """Its name in the network; of a copy that a forward made, that of its class."""
+        path: str = self.names.get(id(module), type(module).__name__)
+        return path
+
     def _inside_rule(self) -> bool:
         return any(frame.rule is not None for frame in self.frames)
 
     def place(self) -> str:
         """Name of the module that is running."""
-        return next((path for f in reversed(self.frames) if (path := self.names[id(f.module)])), "")
+        return next((path for f in reversed(self.frames) if (path := self._path(f.module))), "")
 
     def finished(self) -> list[Row]:
         """The rows, renumbered without gaps, with what did not run at the end."""
@@ -399,6 +428,13 @@ class _Tracer(TorchDispatchMode):
             and not any(module.children())
             and not _stored(module)
         )
+
+
+def _end_as(row: Row, last: Row) -> None:
+    """Give ``row`` the result of ``last``, a reshape or a cut that belongs to the same layer."""
+    row.output_size = last.output_size
+    row.receptive_field, row.jump, row.start = last.receptive_field, last.jump, last.start
+    row.aligned = last.aligned
 
 
 _UNKNOWN = Op("unknown", lambda call: Counts(), lambda call, fields: None)

@@ -4,6 +4,8 @@ Order, augmentation and dropout are functions of (seed, epoch, index) and (seed,
 holds no random state, and a run that was interrupted ends with the same bytes as one that was not.
 """
 
+import contextlib
+import dataclasses
 import math
 import tempfile
 import time
@@ -24,11 +26,11 @@ from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import scores_of
 from heirloom.losses import LOSSES
-from heirloom.models import create_model, takes
+from heirloom.models import create_model, permitted, plain_name, takes
 from heirloom.optimizers import learning_rate, make_optimizer
-from heirloom.recipes import Recipe, find_recipe
+from heirloom.recipes import Recipe, find_recipe, run_name
 from heirloom.runs import EventLog, Run, create_run
-from heirloom.weights import Card, save_model, start_from, weights_path
+from heirloom.weights import Card, fill, save_model, start_from, weights_path
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 """At the end of an epoch, where no number of steps was asked for. When one is written changes no result."""
@@ -115,9 +117,10 @@ def train(
     threads: int | None = None,
     checkpoint_every: int = 0,
 ) -> Iterator[Event]:
-    """Train a network in a new run directory; yields an event for each step, epoch and checkpoint.
+    """Train a network in a new run directory; the generator has an event for each step, epoch and checkpoint.
 
-    Closing the generator writes a checkpoint. Leaving it by an exception does not; the last one stands.
+    Input is checked and the directory made at once; the work is done as the events are taken. Closing the
+    generator, or letting it go, writes a checkpoint.
 
     Args:
         recipe: What to compute, or the name of a recipe or a model.
@@ -132,18 +135,18 @@ def train(
         HeirloomError: The recipe, the place or the device cannot be used, or (``E-diverged``) the loss is
             not finite: then that update is not made.
     """
-    name = f"{recipe.model}_{recipe.data}" if isinstance(recipe, Recipe) else ""
-    if isinstance(recipe, str):
-        name, recipe = find_recipe(recipe, data)
-    place = _device(device)
+    name, recipe = find_recipe(recipe, data) if isinstance(recipe, str) else (run_name(recipe), recipe)
+    if recipe.weights:
+        recipe = dataclasses.replace(recipe, weights=str(Path(recipe.weights).resolve()))
+    place, threads = _device(device), threads or torch.get_num_threads()
     job = _Job(recipe, place)
-    job.begin()  # all that can fail on wrong input fails before a folder is made
-    run = create_run(recipe, name.rpartition(":")[2].replace("/", "_"), out)
-    yield from _go(run, job, threads or torch.get_num_threads(), checkpoint_every, [])
+    job.begin()  # all that can fail on wrong input fails now, before a folder is made
+    return _go(create_run(recipe, name, place, threads, out), job, threads, checkpoint_every, [])
 
 
 def resume(
     run: Path | str,
+    model: str | None = None,
     *,
     device: str | None = None,
     threads: int | None = None,
@@ -153,13 +156,15 @@ def resume(
 
     Args:
         run: The run directory.
+        model: ``file.py:Class`` or ``package.module:Class`` where the network is code of one's own, wherever
+            it is now. A file alone never decides which code runs.
         device: By default the run's own.
         threads: By default the run's own. With another number the result is not equal to the last bit.
         checkpoint_every: As in `train`.
 
     Raises:
-        HeirloomError: (``E-run``) Not a run; (``E-checkpoint``) all its checkpoints are damaged;
-            (``E-locked``) another process trains in it.
+        HeirloomError: (``E-run``) Not a run; (``E-checkpoint``) all its checkpoints are damaged, or its
+            recipe is no longer the one that they were made with; (``E-locked``) another process trains in it.
     """
     found = Run(run)
     old = found.versions
@@ -171,11 +176,18 @@ def resume(
         for key, value in now.items()
         if key in old and old[key] != value
     ]
-    yield from _go(found, _Job(found.recipe, _device(device)), threads, checkpoint_every, notes)
+    return _go(found, _Job(_recipe_of(found, model), _device(device)), threads, checkpoint_every, notes)
 
 
-def prove(run: Path | str) -> bool:
+def _recipe_of(run: Run, model: str | None) -> Recipe:
+    recipe = run.recipe
+    return dataclasses.replace(recipe, model=permitted(recipe.model, model, str(run.path)))
+
+
+def prove(run: Path | str, model: str | None = None) -> bool:
     """Train a finished run's recipe once more, without a break, and compare the weights byte by byte.
+
+    ``model`` is as in `resume`.
 
     Raises:
         HeirloomError: (``E-run``) Not a run, or not finished.
@@ -185,7 +197,9 @@ def prove(run: Path | str) -> bool:
     old = found.versions
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again"
-        for _ in train(found.recipe, out=again, device=str(old["device"]), threads=int(old["threads"])):
+        for _ in train(
+            _recipe_of(found, model), out=again, device=str(old["device"]), threads=int(old["threads"])
+        ):
             pass
         return (again / "model.safetensors").read_bytes() == weights
 
@@ -199,8 +213,7 @@ class _Job:
         chosen = dataset.split(recipe.split)
         limit = recipe.train_limit or len(chosen)
         chosen = Split(chosen.images[:limit], chosen.labels[:limit])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_words(recipe.seed, 0))
+        with self._chance(0):
             self.model, self.card = _network(recipe, dataset, chosen)
         self.model.to(device)
         self.train = self._ready(chosen)
@@ -217,6 +230,14 @@ class _Job:
         """The images fitted into the network's input once, for all epochs."""
         return Split(self.card.preprocess.fit(split.images).to(self.device), split.labels.to(self.device))
 
+    @contextlib.contextmanager
+    def _chance(self, number: int) -> Iterator[None]:
+        """Torch's generators seeded by the recipe's seed and ``number``; the caller's own are left alone."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(_words(self.recipe.seed, number))
+            yield
+
     def update(
         self, step: int, epoch: int, index: np.ndarray[Any, np.dtype[np.int64]]
     ) -> tuple[float, int, float]:
@@ -226,8 +247,8 @@ class _Job:
         labels = self.train.labels[chosen]
         images = preprocess.scaled(self.train.images[chosen])
         images = AUGMENTATIONS[recipe.augment](images, recipe.seed, epoch, index)
-        torch.manual_seed(_words(recipe.seed, 1 + step))  # dropout; the caller keeps its own generator
-        scores = self.model(preprocess.normalised(images))
+        with self._chance(1 + step), _own_faults(recipe.model, f"step {step + 1}"):  # for dropout
+            scores = self.model(preprocess.normalised(images))
         loss = self.loss(scores, labels)
         value = float(loss.detach())
         lr = learning_rate(recipe, step, self.steps)
@@ -253,14 +274,41 @@ class _Job:
             for key, value in self.optimizer.state.get(parameter, {}).items()
         }
 
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint notes of the job itself."""
+        return {"recipe": self._recipe()}
+
+    def _recipe(self) -> dict[str, Any]:
+        """What decides every update: all but where things lie."""
+        values = self.recipe.as_dict() | {"model": plain_name(self.recipe.model)}
+        del values["weights"]
+        return values
+
     def begin(self) -> None:
         """Take up the weights to start from, if the recipe names any."""
         if self.recipe.weights:
             start_from(self.model, self.card, self.recipe.weights)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take up the numbers of a checkpoint."""
-        self.model.load_state_dict(checkpoint.model)
+        """Take up the numbers of a checkpoint.
+
+        Raises:
+            HeirloomError: (``E-checkpoint``) It was made with another recipe; (``E-weights-model``) the code
+                of the network was changed since.
+        """
+        before, now = checkpoint.state["recipe"], self._recipe()
+        changed = [
+            f"{key} was {before.get(key)}, is {now[key]}" for key in now if before.get(key) != now[key]
+        ]
+        if changed:
+            raise HeirloomError(
+                "E-checkpoint",
+                "the recipe was changed since the checkpoint",
+                where="recipe.json",
+                why=", ".join(changed),
+                remedy="change it back, or start another run from these weights: heirloom train --weights",
+            )
+        fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
         parameters = dict(self.model.named_parameters())
         for key, value in checkpoint.optimizer.items():
             name, _, part = key.rpartition(".")
@@ -269,10 +317,11 @@ class _Job:
 
 def _go(run: Run, job: _Job, threads: int, checkpoint_every: int, notes: list[str]) -> Iterator[Event]:
     with run.lock():
+        run.sweep()
         run.write_versions(job.device, threads)
         checkpoint, damaged = newest_checkpoint(run.path / "checkpoints")
         log = EventLog(run, checkpoint.events if checkpoint else 0)
-        threads_before, generator = torch.get_num_threads(), torch.get_rng_state()
+        threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
             if checkpoint:
@@ -288,7 +337,6 @@ def _go(run: Run, job: _Job, threads: int, checkpoint_every: int, notes: list[st
         finally:
             log.close()
             torch.set_num_threads(threads_before)
-            torch.set_rng_state(generator)
 
 
 def _steps(
@@ -303,7 +351,7 @@ def _steps(
 
     def save() -> None:
         nonlocal saved, saved_at
-        state = {"sums": [total, hits, seen], "best": best}
+        state = {"sums": [total, hits, seen], "best": best, **job.state()}
         model = dict(job.model.state_dict())
         save_checkpoint(
             run.path / "checkpoints", Checkpoint(step, model, job.optimizer_tensors(), state, log.sync())
@@ -355,6 +403,8 @@ def _steps(
         if saved != step:
             save()
         raise
+    if step != first:
+        run.forget_evaluations()
     save_model(run.path / "model.safetensors", job.model, job.card)
     done = Done(str(run.path), step)
     _write(log, done)
@@ -381,28 +431,42 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
     given = {"num_classes": len(dataset.classes), "in_chans": split.images.shape[1]}
     args = {key: value for key, value in given.items() if takes(recipe.model, key)}
     model = create_model(recipe.model, **args)
-    c, h, w = getattr(model, "input_size", split.images.shape[1:])
+    if not any(True for _ in model.parameters()):
+        raise HeirloomError("E-argument", f"{recipe.model} has no parameters to train")
+    try:
+        c, h, w = getattr(model, "input_size", split.images.shape[1:])
+    except (TypeError, ValueError) as error:
+        raise HeirloomError(
+            "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
+        ) from error
     if recipe.box > min(h, w):
         raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
     preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
     model.eval()
-    with torch.no_grad():
-        try:
-            scores = model(preprocess(split.images[:2]))
-        except RuntimeError as error:
-            raise HeirloomError(
-                "E-argument",
-                f"{recipe.model} does not run on {dataset.name}",
-                why=str(error).splitlines()[0],
-                remedy="give it an attribute input_size = (C, H, W), the size that it takes",
-            ) from error
+    with torch.no_grad(), _own_faults(recipe.model, dataset.name):
+        scores = model(preprocess(split.images[:2]))
     wanted = (min(2, len(split)), len(dataset.classes))
     if not isinstance(scores, Tensor) or tuple(scores.shape) != wanted:
         got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise HeirloomError(
             "E-argument", f"{recipe.model} does not give a score per class", why=f"{got} for {wanted}"
         )
-    return model, Card(recipe.model, args, dataset.classes, preprocess)
+    return model, Card(plain_name(recipe.model), args, dataset.classes, preprocess)
+
+
+@contextlib.contextmanager
+def _own_faults(model: str, where: str) -> Iterator[None]:
+    """What goes wrong inside a network's forward is the network's, and said in one line."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise HeirloomError(
+            "E-argument",
+            f"{model} does not run",
+            where=where,
+            why=(str(error).strip() or type(error).__name__).splitlines()[0],
+            remedy="if it is the size, give the network an attribute input_size = (C, H, W)",
+        ) from error
 
 
 def _words(*words: int) -> int:
@@ -413,8 +477,8 @@ def _words(*words: int) -> int:
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(1, device=device).item()  # the device "meta" has no values
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         have = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         raise HeirloomError(
             "E-device",

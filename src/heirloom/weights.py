@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.files import read_regular, write_atomically
-from heirloom.models import create_model
+from heirloom.models import create_model, permitted
 
 FORMAT = 1
 
@@ -44,6 +44,18 @@ class Card:
         values = {"format": FORMAT, **asdict(self), "preprocess": self.preprocess.as_dict()}
         return {**values, "classes": list(self.classes)}
 
+    @classmethod
+    def from_dict(cls, values: Any) -> "Card":
+        """Undo `as_dict`. Raises KeyError, TypeError or ValueError for anything else."""
+        model, args, classes = values["model"], values["args"], values["classes"]
+        if not isinstance(model, str) or not isinstance(args, dict) or not isinstance(classes, list):
+            raise TypeError("model, args, classes")
+        if not classes or not all(isinstance(name, str) for name in classes):
+            raise ValueError("classes")
+        if args.get("num_classes", len(classes)) != len(classes):
+            raise ValueError("num_classes")
+        return cls(model, args, tuple(classes), Preprocess.from_dict(values["preprocess"]))
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -66,18 +78,24 @@ def save_model(path: Path, model: nn.Module, card: Card) -> None:
     write_atomically(path, safetensors.torch.save(tensors, metadata))
 
 
-def load_model(path: Path | str) -> LoadedModel:
+def load_model(path: Path | str, model: str | None = None) -> LoadedModel:
     """Build the network that a weights file, or a finished run, holds.
 
+    Args:
+        path: Weights file or run directory.
+        model: ``file.py:Class`` or ``package.module:Class``, where the network is code of one's own. A
+            file alone never decides which code runs.
+
     Raises:
-        HeirloomError: (``E-run``) A run without weights yet; (``E-weights``) the file is missing, damaged
-            or not ours; (``E-weights-model``) it does not fit the network that it names.
+        HeirloomError: (``E-model``) The network is code of one's own, and ``model`` does not name it.
+            (``E-run``) A run without weights yet; (``E-weights``) the file is missing, damaged or not ours;
+            (``E-weights-model``) it does not fit the network that it names.
     """
     path = weights_path(path)
     card, tensors = read_weights(path)
-    model = create_model(card.model, **card.args)
-    fill(model, tensors, path)
-    return LoadedModel(model.eval(), card)
+    built = create_model(permitted(card.model, model, str(path)), **card.args)
+    fill(built, tensors, path)
+    return LoadedModel(built.eval(), card)
 
 
 def weights_path(path: Path | str) -> Path:
@@ -128,12 +146,7 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
         newer = values["format"] > FORMAT
         digest = values.pop("sha256")
         intact = digest == _digest(values, tensors)
-        card = Card(
-            values["model"],
-            values["args"],
-            tuple(values["classes"]),
-            Preprocess.from_dict(values["preprocess"]),
-        )
+        card = Card.from_dict(values)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise HeirloomError(
             "E-weights",
@@ -216,12 +229,18 @@ def check_classes(card: Card, classes: tuple[str, ...], path: Path | str) -> Non
 
 
 def finite(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors, contiguous and on the CPU.
+    """The tensors, contiguous, on the CPU, and each with memory of its own, as the format wants them.
 
     Raises:
         HeirloomError: (``E-diverged``) One of them is not finite: such weights are never written.
     """
-    found = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    found = {}
+    seen: set[int] = set()
+    for name, stored in tensors.items():
+        tensor = stored.detach().to("cpu").contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
     for name, tensor in found.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise HeirloomError(

@@ -53,7 +53,10 @@ class Dataset:
             HeirloomError: (``E-data``) There is no such split.
         """
         parts = []
-        for part in name.split("+"):
+        names = name.split("+")
+        if len(set(names)) < len(names):
+            raise HeirloomError("E-data", f"{name!r} names a split twice")
+        for part in names:
             if part not in self.splits:
                 raise HeirloomError(
                     "E-data", f"{self.name} has no split {part!r}", why=nearest(part, self.splits)

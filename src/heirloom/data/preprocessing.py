@@ -1,11 +1,15 @@
 """From stored pixels to what a network reads. It travels with the weights."""
 
+import operator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+MOST_NUMBERS = 100_000_000
+"""Numbers in one input, at most: a file that asks for more is damaged, or means harm."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,12 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Preprocess":
-        """Undo `as_dict`."""
-        c, h, w = values["size"]
-        return cls((c, h, w), int(values["box"]), tuple(values["mean"]), tuple(values["std"]))
+        """Undo `as_dict`. Raises KeyError, TypeError or ValueError for anything else."""
+        c, h, w = map(operator.index, values["size"])
+        box = operator.index(values["box"])
+        if min(c, h, w) < 1 or c * h * w > MOST_NUMBERS or not 0 <= box <= min(h, w):
+            raise ValueError("size")
+        return cls((c, h, w), box, tuple(map(float, values["mean"])), tuple(map(float, values["std"])))
 
 
 def _with_channels(images: Tensor, channels: int) -> Tensor:

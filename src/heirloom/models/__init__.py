@@ -84,6 +84,39 @@ def create_model(
     return model
 
 
+def plain_name(name: str) -> str:
+    """The name without folders, ``own.py:Net`` of ``nets/own.py:Net``: no file depends on a place."""
+    place, _, attribute = name.rpartition(":")
+    return f"{Path(place).name}:{attribute}" if place.endswith(".py") else name
+
+
+def permitted(named: str, model: str | None, where: str) -> str:
+    """The network to build for a file that names one. A file alone never decides which code runs.
+
+    Args:
+        named: What the file says.
+        model: What the user says, or None.
+        where: The file, for errors.
+
+    Raises:
+        HeirloomError: (``E-model``) The file names code of one's own and the user does not;
+            (``E-weights-model``) the user names something else.
+    """
+    if ":" not in named:
+        return named
+    if model is None:
+        raise HeirloomError(
+            "E-model",
+            f"its network is code of one's own, {named}",
+            where=where,
+            why="a file alone must not decide which code runs",
+            remedy=f"if you trust that code, name it: --model {named}",
+        )
+    if plain_name(model) != plain_name(named):
+        raise HeirloomError("E-weights-model", f"this is {named}, not {model}", where=where)
+    return model
+
+
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or "no message").splitlines()[0]
 

@@ -5,19 +5,20 @@ This file imports no torch, so that listing the recipes is quick.
 
 import importlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS
 from heirloom.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Recipe", "find_recipe"]
+__all__ = ["RECIPES", "Recipe", "find_recipe", "run_name"]
 
 RECIPES = ("lenet5_digits",)
 """Names of the recipes; each is a file of this folder."""
 
 
-def find_recipe(name: str, data: str | None = None) -> tuple[str, Recipe]:
+def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()) -> tuple[str, Recipe]:
     """A recipe and its name, found by the name of a recipe, of a model, or of a ``.json`` file.
 
     A model's own recipe for that data set is taken where there is one, else a general recipe.
@@ -25,16 +26,31 @@ def find_recipe(name: str, data: str | None = None) -> tuple[str, Recipe]:
     Args:
         name: Name of a recipe or a model, ``file.py:Class``, or a ``recipe.json``.
         data: Name of a data set; a recipe has its own.
+        settings: Changes, ``key=value``.
 
     Raises:
-        HeirloomError: (``E-model``) Nothing bears the name; (``E-recipe``) the file is no recipe, or a
-            model was named without a data set.
+        HeirloomError: (``E-model``) Nothing bears the name; (``E-recipe``) the file is no recipe, a setting
+            is wrong, a model was named without a data set, or a file names code of one's own that no
+            setting ``model=`` confirms.
     """
+    settings = [*settings, *([f"data={data}"] if data else [])]
+    title, recipe = _find(name, data)
+    changed = recipe.changed(settings)
+    if ":" in recipe.model and name.endswith(".json") and not any(s.startswith("model=") for s in settings):
+        raise HeirloomError(
+            "E-recipe",
+            f"its network is code of one's own, {recipe.model}",
+            where=name,
+            why="a file alone must not decide which code runs",
+            remedy=f"if you trust that code, name it: --set model={recipe.model}",
+        )
+    return title, changed
+
+
+def _find(name: str, data: str | None) -> tuple[str, Recipe]:
     if name in RECIPES or name.endswith(".json"):
         recipe = _read(Path(name)) if name.endswith(".json") else _own(name)
-        if data and data != recipe.data:
-            recipe = recipe.changed([f"data={data}"])
-        return (name if name in RECIPES else f"{recipe.model}_{recipe.data}"), recipe
+        return (name if name in RECIPES else run_name(recipe)), recipe
     if ":" not in name and name not in MODELS:
         raise HeirloomError(
             "E-model",
@@ -47,7 +63,15 @@ def find_recipe(name: str, data: str | None = None) -> tuple[str, Recipe]:
             "E-recipe", f"which data shall {name} learn?", remedy="add --data, such as --data digits"
         )
     own = f"{name}_{data}"
-    return (own, _own(own)) if own in RECIPES else (_plain(own), Recipe(model=name, data=data))
+    if own in RECIPES:
+        return own, _own(own)
+    recipe = Recipe(model=name, data=data)
+    return run_name(recipe), recipe
+
+
+def run_name(recipe: Recipe) -> str:
+    """A name fit for a folder: of ``nets/mine.py:Net`` the part ``Net``, and the data set."""
+    return f"{recipe.model.rpartition(':')[2]}_{recipe.data}"
 
 
 def _own(name: str) -> Recipe:
@@ -55,13 +79,8 @@ def _own(name: str) -> Recipe:
     return recipe
 
 
-def _plain(name: str) -> str:
-    """A name fit for a folder: of ``nets/mine.py:Net_digits`` the part ``Net_digits``."""
-    return name.rpartition(":")[2].replace("/", "_")
-
-
 def _read(path: Path) -> Recipe:
     try:
         return Recipe.from_dict(json.loads(path.read_bytes()), where=str(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise HeirloomError("E-recipe", "cannot read the recipe", where=str(path), why=str(error)) from error
