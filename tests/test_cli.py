@@ -6,8 +6,10 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -346,6 +348,25 @@ def test_an_evaluation_does_not_outlive_its_weights(heirloom: Heirloom, tmp_path
     (newest / "model.safetensors").write_bytes(b"")
     assert heirloom("resume", "run", "--quiet").returncode == 0
     assert "stale" not in scores.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_training_says_how_to_go_on(
+    heirloom: Heirloom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def slow(*arguments: object, **options: object) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(20)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("heirloom.evaluation.evaluate", slow)
+        stopped = heirloom("train", "lenet5_relu_max", "--data", "digits", *SMALL, "--out", "run", "--quiet")
+    assert stopped.returncode == 128 + number
+    assert stopped.stderr == "stopped at step 2; go on with: heirloom resume run\n"
+    assert signal.getsignal(number) not in (signal.SIG_DFL, None) or number == signal.SIGTERM
+    done = heirloom("resume", "run", "--quiet")
+    assert done.returncode == 0
+    assert (tmp_path / "run" / "report.html").is_file()
 
 
 def test_a_changed_recipe_is_not_resumed(heirloom: Heirloom, tmp_path: Path, finished_run: Path) -> None:

@@ -354,11 +354,12 @@ def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str
                 evaluate(run.path, model=model)
             metrics = run.read_json("evaluations/test-center.json")["metrics"]
             name, value = next(iter(metrics.items()))
-            print(accuracy_line(name, value["correct"], value["n"]))
-            print(f"report: {report(run.path, model)}")
+            page = report(run.path, model)
         except _Stopped:
             print(f"stopped at step {step}; go on with: heirloom resume {path}", file=sys.stderr)
             raise typer.Exit(128 + interruption.signal) from None
+    print(accuracy_line(name, value["correct"], value["n"]))
+    print(f"report: {page}")
     return float(value["value"]), path
 
 

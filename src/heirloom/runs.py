@@ -79,15 +79,13 @@ class Run:
         Raises:
             HeirloomError: (``E-locked``) Another process trains here.
         """
+        lock = filelock.FileLock(self.path / "lock")
         try:
-            with contextlib.ExitStack() as held:
-                with disk_errors(self.path):
-                    held.enter_context(filelock.FileLock(self.path / "lock", timeout=0))
-                yield
-        except filelock.Timeout as error:
-            raise HeirloomError(
-                "E-locked", f"another process trains in {self.path}", remedy="wait for it, or stop it"
-            ) from error
+            with disk_errors(self.path):
+                _acquire(lock, 0, self.path)
+            yield
+        finally:
+            lock.release()
 
     def events(self) -> list[dict[str, Any]]:
         """What has been written to ``events.jsonl``; a line that a crash cut short is left out."""
@@ -141,13 +139,27 @@ def create_run(
             (``E-output-unwritable``, ``E-disk``) it cannot be written.
     """
     path = _claim(Path(out)) if out is not None else _next(name)
-    with disk_errors(path), filelock.FileLock(path / "lock"):
+    lock = filelock.FileLock(path / "lock")
+    try:
+        with disk_errors(path):
+            _acquire(lock, 10, path)
         if (path / "recipe.json").exists():  # another process was quicker
             raise _taken(path)
         sweep(path)
         write_atomically(path / "versions.json", _json(_versions(device, threads)))
         write_atomically(path / "recipe.json", _json(recipe.as_dict()))
+    finally:
+        lock.release()
     return Run(path)
+
+
+def _acquire(lock: filelock.BaseFileLock, seconds: float, path: Path) -> None:
+    try:
+        lock.acquire(timeout=seconds)
+    except filelock.Timeout as error:
+        raise HeirloomError(
+            "E-locked", f"another process trains in {path}", remedy="wait for it, or stop it"
+        ) from error
 
 
 def _claim(path: Path) -> Path:

@@ -169,8 +169,10 @@ class _Tracer(TorchDispatchMode):
     def enter(self, module: nn.Module, args: Any) -> None:
         """Before a module's forward."""
         self.entered.add(id(module))
-        rule = None if self._inside_rule() else self._rule(module)
-        self.frames.append(_Frame(module, rule, len(self.rows)))
+        inside = self._inside_rule()
+        frame = _Frame(module, None, len(self.rows))
+        self.frames.append(frame)
+        frame.rule = None if inside else self._rule(module)
 
     def _rule(self, module: nn.Module) -> Op | None:
         """The rule of a module's class, or of the class whose forward it inherits."""
