@@ -363,7 +363,6 @@ def test_a_signal_after_training_says_how_to_go_on(
         stopped = heirloom("train", "lenet5_relu_max", "--data", "digits", *SMALL, "--out", "run", "--quiet")
     assert stopped.returncode == 128 + number
     assert stopped.stderr == "stopped at step 2; go on with: heirloom resume run\n"
-    assert signal.getsignal(number) not in (signal.SIG_DFL, None) or number == signal.SIGTERM
     done = heirloom("resume", "run", "--quiet")
     assert done.returncode == 0
     assert (tmp_path / "run" / "report.html").is_file()

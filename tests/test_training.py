@@ -237,6 +237,13 @@ def test_wrong_recipes_fail_before_a_folder_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_small_batches_take_one_thread(tmp_path: Path) -> None:
+    train(SHORT, out=tmp_path / "small").close()
+    assert Run(tmp_path / "small").versions["threads"] == 1
+    train(dataclasses.replace(QUICK, batch_size=1000, train_limit=0), out=tmp_path / "large").close()
+    assert Run(tmp_path / "large").versions["threads"] == min(torch.get_num_threads(), 4)
+
+
 def test_no_such_device(tmp_path: Path) -> None:
     for name in ("cuda:9", "gpu", "meta"):
         with pytest.raises(HeirloomError, match="no device") as caught:

@@ -35,6 +35,10 @@ from heirloom.weights import Card, fill, save_model, start_from, weights_path
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 """At the end of an epoch, where no number of steps was asked for. When one is written changes no result."""
 
+NUMBERS_PER_THREAD = 250_000
+"""Input numbers of a batch for which a further thread pays. For LeNet-5's 32 x 1,024 a second one gains
+nothing, and where the machine has other work the two wait for each other at every layer."""
+
 LINES_PER_EPOCH = 20
 """How many lines of an epoch ``events.jsonl`` gets; the events of the generator are one per step."""
 
@@ -127,7 +131,8 @@ def train(
         data: Name of a data set, where ``recipe`` is a model's name.
         out: The run directory, absent or empty; by default ``runs/<recipe>-001``, counting up.
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
-        threads: Threads of the processor; by default as torch has it. Equal bytes need equal threads.
+        threads: Threads of the processor; by default as many as the batches are large enough for. Equal
+            bytes need equal threads.
         checkpoint_every: Steps between checkpoints; 0 means at the end of an epoch, if the last one is
             more than five seconds old.
 
@@ -138,8 +143,9 @@ def train(
     name, recipe = find_recipe(recipe, data) if isinstance(recipe, str) else (run_name(recipe), recipe)
     if recipe.weights:
         recipe = dataclasses.replace(recipe, weights=str(Path(recipe.weights).resolve()))
-    place, threads = _device(device), threads or torch.get_num_threads()
+    place = _device(device)
     job = _Job(recipe, place)
+    threads = threads or job.threads()
     job.begin()  # all that can fail on wrong input fails now, before a folder is made
     return _go(create_run(recipe, name, place, threads, out), job, threads, checkpoint_every, [])
 
@@ -273,6 +279,11 @@ class _Job:
             for name, parameter in self.model.named_parameters()
             for key, value in self.optimizer.state.get(parameter, {}).items()
         }
+
+    def threads(self) -> int:
+        """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` of a batch."""
+        numbers = min(self.recipe.batch_size, len(self.train)) * self.train.images[0].numel()
+        return max(1, min(torch.get_num_threads(), numbers // NUMBERS_PER_THREAD))
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""
