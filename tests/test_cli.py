@@ -372,9 +372,11 @@ def test_a_changed_recipe_is_not_resumed(heirloom: Heirloom, tmp_path: Path, fin
     run = shutil.copytree(finished_run, tmp_path / "run")
     recipe = (run / "recipe.json").read_text()
     (run / "recipe.json").write_text(recipe.replace('"batch_size": 64', '"batch_size": 32'))
-    refused = heirloom("resume", "run")
+    before = {p.relative_to(run): p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    refused = heirloom("resume", "run", "--threads", "2")
     assert refused.returncode == 4
     assert "batch_size was 64, is 32" in refused.stderr
+    assert {p.relative_to(run): p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
 
 
 def test_reserved_arguments_and_empty_folders(heirloom: Heirloom, tmp_path: Path, finished_run: Path) -> None:

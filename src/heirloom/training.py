@@ -328,20 +328,21 @@ class _Job:
 
 def _go(run: Run, job: _Job, threads: int, checkpoint_every: int, notes: list[str]) -> Iterator[Event]:
     with run.lock():
+        checkpoint, damaged = newest_checkpoint(run.path / "checkpoints")
+        if checkpoint:
+            job.restore(checkpoint)
+            going_on = f"going on from step {checkpoint.step}"
+            last = "already complete" if checkpoint.step == job.steps else going_on
+            notes = [*damaged, *notes, last]
+        else:
+            job.begin()
+        # Only now is anything changed: a run that cannot be taken up stays as it was.
         run.sweep()
         run.write_versions(job.device, threads)
-        checkpoint, damaged = newest_checkpoint(run.path / "checkpoints")
         log = EventLog(run, checkpoint.events if checkpoint else 0)
         threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            if checkpoint:
-                job.restore(checkpoint)
-                going_on = f"going on from step {checkpoint.step}"
-                last = "already complete" if checkpoint.step == job.steps else going_on
-                notes = [*damaged, *notes, last]
-            else:
-                job.begin()
             for text in notes:
                 yield Note(text)
             yield from _steps(run, job, log, checkpoint, checkpoint_every)
