@@ -1,6 +1,8 @@
 """Checkpoints under crashes, damage and full disks."""
 
 import errno
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -103,6 +105,18 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path) -> None:
             assert (found.step, found.events, found.state) == (good.step, good.events, good.state)
             assert all(torch.equal(found.model[k], v) for k, v in good.model.items())
         file.write_bytes(data)
+
+
+def test_another_format_is_refused_and_left_alone(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, checkpoint(1))
+    path = save_checkpoint(tmp_path, checkpoint(2)) / "manifest.json"
+    manifest = json.loads(path.read_text()) | {"format": 7}
+    del manifest["sha256"]
+    text = json.dumps(manifest, indent=1, sort_keys=True)
+    path.write_text(json.dumps(manifest | {"sha256": hashlib.sha256(text.encode()).hexdigest()}))
+    with pytest.raises(HeirloomError, match="format 7, this program knows 1"):
+        newest_checkpoint(tmp_path)
+    assert path.exists()
 
 
 def test_what_a_process_of_our_number_left_is_no_hindrance(tmp_path: Path) -> None:

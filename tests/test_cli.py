@@ -1,15 +1,18 @@
 """The command line as a user meets it: output, streams, statuses, one line per error."""
 
+import contextlib
 import csv
 import io
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -366,6 +369,69 @@ def test_a_signal_after_training_says_how_to_go_on(
     done = heirloom("resume", "run", "--quiet")
     assert done.returncode == 0
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("moment", ["forward", "construction", "last event"])
+def test_no_handler_takes_a_signal_for_an_error(
+    heirloom: Heirloom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Wherever it comes after training, also in code of one's own; and the line works as it stands."""
+    (tmp_path / "own.py").write_text(
+        "import os\nfrom pathlib import Path\nfrom torch import nn\n"
+        "def strike(place):\n"
+        "    if Path(place).exists() and Path('a run/model.safetensors').exists():\n"
+        "        os.remove(place)\n"
+        "        os.kill(os.getpid(), 15)\n"
+        "class Net(nn.Sequential):\n"
+        "    input_size = (1, 8, 8)\n"
+        "    def __init__(self):\n"
+        "        strike('construction')\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(64, 10))\n"
+        "    def forward(self, x):\n"
+        "        if x.is_meta: strike('forward')\n"
+        "        return super().forward(x)\n"
+    )
+    (tmp_path / moment).touch()
+    if moment == "last event":
+        release = training.Run.lock
+
+        @contextlib.contextmanager
+        def striking(run: training.Run) -> Iterator[None]:
+            with release(run):
+                yield
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(training.Run, "lock", striking)
+    stopped = heirloom("train", "own.py:Net", "--data", "digits", *SMALL, "--out", "a run", "--quiet")
+    assert stopped.returncode == 143, stopped.stderr
+    (line,) = stopped.stderr.splitlines()
+    again = line.partition("go on with: heirloom ")[2]
+    assert again == "resume 'a run' --model own.py:Net"
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert heirloom(*shlex.split(again), "--quiet").returncode == 0
+
+
+def test_names_that_the_system_refuses(heirloom: Heirloom, finished_run: Path) -> None:
+    long = "a" * 300
+    assert heirloom("evaluate", long).returncode == 4
+    assert heirloom("resume", long).returncode == 4
+    assert heirloom("predict", finished_run, f"{long}.png").returncode == 3
+
+
+def test_a_published_network_is_not_another(heirloom: Heirloom, finished_run: Path) -> None:
+    assert heirloom("evaluate", finished_run, "--model", "lenet1").returncode == 4
+    assert heirloom("evaluate", finished_run, "--model", "lenet5_relu_max").returncode == 0
+
+
+def test_versions_stay_with_the_weights(heirloom: Heirloom, tmp_path: Path, finished_run: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    versions = (run / "versions.json").read_text()
+    assert heirloom("resume", "run", "--threads", "2", "--quiet").returncode == 0
+    assert (run / "versions.json").read_text() == versions
+    for damaged in ('{"threads": "x", "device": "cpu"}', '{"threads": 0, "device": "cpu"}', "[]", "{"):
+        (run / "versions.json").write_text(damaged)
+        assert heirloom("resume", "run").returncode == 4
 
 
 def test_a_changed_recipe_is_not_resumed(heirloom: Heirloom, tmp_path: Path, finished_run: Path) -> None:

@@ -341,6 +341,25 @@ def test_a_last_batch_of_one_is_told_in_one_line(tmp_path: Path) -> None:
         list(train(recipe, out=tmp_path / "run"))
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return super().forward(x).detach()", "step 1: element 0 of tensors does not require grad"),
+        ("assert len(x) < 250 or int('big'); return super().forward(x)", "validation: invalid literal"),
+    ],
+)
+def test_faults_of_ones_own_network_are_its_own(tmp_path: Path, body: str, words: str) -> None:
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    input_size = (1, 8, 8)\n"
+        "    def __init__(self): super().__init__(nn.Flatten(), nn.Linear(64, 10))\n"
+        f"    def forward(self, x): {body}\n"
+    )
+    with pytest.raises(HeirloomError, match=words):
+        list(train(dataclasses.replace(SHORT, model=f"{tmp_path}/own.py:Net"), out=tmp_path / "run"))
+
+
 def test_own_networks_that_do_not_fit_are_told_so(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "from torch import nn\n"

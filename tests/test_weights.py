@@ -138,7 +138,9 @@ def test_a_newer_format(tmp_path: Path, file: Path) -> None:
         {"preprocess": {"size": [1, "x", 32], "box": 0, "mean": [0], "std": [1]}},
         {"preprocess": {"size": [1, 10**6, 10**6], "box": 0, "mean": [0], "std": [1]}},
         {"preprocess": {"size": [1, 32, 32], "box": 99, "mean": [0], "std": [1]}},
-        {"preprocess": []},
+        {"preprocess": {"size": [1, 32, 32], "box": 0, "mean": [0], "std": [0]}},
+        {"preprocess": {"size": [1, 32, 32], "box": 0, "mean": [0, 0], "std": [1]}},
+        {"preprocess": []}, {"args": {"name": "lenet1"}},
     ],
 )  # fmt: skip
 def test_forged_cards(file: Path, change: dict[str, object]) -> None:

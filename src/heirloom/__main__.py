@@ -1,6 +1,5 @@
 """The program: run a command; turn what goes wrong into one line and an exit status."""
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -40,16 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"heirloom: {error}", file=sys.stderr)
         sys.exit(error.status)
-    except OSError as error:
-        if debug or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        refused = HeirloomError("E-disk", "cannot write the output", why=os.strerror(error.errno).lower())
-        print(f"heirloom: {refused}", file=sys.stderr)
-        sys.exit(refused.status)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError):  # a full disk behind stdout, a name that is too long
+            where, why = str(error.filename or ""), (error.strerror or str(error)).lower()
+            refused = HeirloomError("E-disk", "cannot read or write", where=where, why=why)
+            print(f"heirloom: {refused}", file=sys.stderr)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is left to be flushed there
+            sys.exit(refused.status)
         text = printable(f"{type(error).__name__}: {error}")
         print(f"heirloom: a defect of ours: {text}: run it again with --debug and report it", file=sys.stderr)
         sys.exit(DEFECT)

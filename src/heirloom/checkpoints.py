@@ -39,7 +39,7 @@ class Checkpoint:
         step: Updates done.
         model: State dict of the network.
         optimizer: Tensors of the optimiser, by ``parameter.key``.
-        state: Plain values: the running sums of an unfinished epoch, the best validation so far.
+        state: Plain values: the running sums of an unfinished epoch, the best validation so far, the recipe.
         events: Length of ``events.jsonl`` in bytes at that moment.
     """
 
@@ -102,6 +102,8 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     for path in _found(folder):
         try:
             found = _load(path)
+        except HeirloomError:
+            raise
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, RecursionError) as error:
             damaged.append((path, f"checkpoint {path.name} is damaged: {error}"))
             continue
@@ -134,7 +136,13 @@ def _load(path: Path) -> Checkpoint:
     if claimed != sha256(_json(manifest)):
         raise ValueError("SHA-256 mismatch in manifest.json")
     if manifest["format"] != 1:
-        raise ValueError(f"format {manifest['format']} is not known")
+        raise HeirloomError(
+            "E-checkpoint",
+            "the checkpoint is of another format",
+            where=str(path),
+            why=f"format {manifest['format']}, this program knows 1",
+            remedy="go on with the release of heirloom-nets that wrote it",
+        )
     files = {}
     for name, facts in manifest["files"].items():
         data = (path / name).read_bytes()

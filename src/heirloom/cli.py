@@ -4,6 +4,7 @@ Data go to stdout, everything else to stderr. Torch is imported inside the comma
 """
 
 import json
+import shlex
 import signal
 import statistics
 import sys
@@ -349,6 +350,8 @@ def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str
                         events.close()  # type: ignore[attr-defined]
                         raise _Stopped
             interruption.at_once = True
+            if interruption.signal:
+                raise _Stopped
             run = Run(path)
             if not (run.path / "evaluations" / "test-center.json").is_file():
                 evaluate(run.path, model=model)
@@ -356,15 +359,17 @@ def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str
             name, value = next(iter(metrics.items()))
             page = report(run.path, model)
         except _Stopped:
-            print(f"stopped at step {step}; go on with: heirloom resume {path}", file=sys.stderr)
+            own = ["--model", model] if model and ":" in model else []
+            again = shlex.join(["heirloom", "resume", path, *own])
+            print(f"stopped at step {step}; go on with: {again}", file=sys.stderr)
             raise typer.Exit(128 + interruption.signal) from None
     print(accuracy_line(name, value["correct"], value["n"]))
     print(f"report: {page}")
     return float(value["value"]), path
 
 
-class _Stopped(Exception):
-    """The user has asked to stop."""
+class _Stopped(BaseException):
+    """The user has asked to stop. No handler of errors may take it for one."""
 
 
 class _Interruption:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from heirloom.data import load_data
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
-from heirloom.files import disk_errors, write_atomically
+from heirloom.files import disk_errors, is_folder, write_atomically
+from heirloom.models import faults_of
 from heirloom.runs import Run
 from heirloom.weights import check_classes, load_model
 
@@ -123,17 +124,18 @@ def evaluate(
     """
     run = Path(run)
     loaded = load_model(run, model)
-    if data is None and not run.is_dir():
+    if data is None and not is_folder(run):
         raise HeirloomError("E-data", f"which data shall {run} be evaluated on?", remedy="add --data")
-    own = Run(run).recipe.data if run.is_dir() else ""
+    own = Run(run).recipe.data if is_folder(run) else ""
     data = data or own
     dataset = load_data(data)
     check_classes(loaded.card, dataset.classes, run)
     chosen = dataset.split(split)
     preprocess = loaded.card.preprocess
-    scores = scores_of(loaded.model, preprocess.fit(chosen.images), preprocess)
+    with faults_of(loaded.card.model, f"{data}, {split}"):
+        scores = scores_of(loaded.model, preprocess.fit(chosen.images), preprocess)
     found = Evaluation(loaded.card.model, data, split, "center", dataset.classes, chosen.labels, scores)
-    if run.is_dir():
+    if is_folder(run):
         folder = run / "evaluations"
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)

@@ -39,6 +39,14 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def is_folder(path: Path) -> bool:
+    """True for a folder; a name that the system refuses is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def read_regular(path: Path) -> bytes:
     """The bytes of a file; a folder, or a pipe that might never end, is an OSError."""
     if path.exists() and not path.is_file():

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from heirloom.errors import HeirloomError
+from heirloom.files import is_folder
 from heirloom.images import SUFFIXES, open_image
 from heirloom.weights import LoadedModel, load_model
 
@@ -85,7 +86,7 @@ def _predictions(loaded: LoadedModel, images: Iterable[Path | str | bytes], top:
     for source in _files(images):
         path = "-" if isinstance(source, bytes) else str(source)
         try:
-            if isinstance(source, Path) and source.is_dir():
+            if isinstance(source, Path) and is_folder(source):
                 raise HeirloomError("E-image", "no images in this folder", where=path)
             image = open_image(source, path)
         except HeirloomError as error:
@@ -107,7 +108,7 @@ def _files(images: Iterable[Path | str | bytes]) -> Iterator[Path | bytes]:
             yield image
             continue
         path = Path(image)
-        if path.is_dir():
+        if is_folder(path):
             found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
             shown = [p for p in found if not any(q.startswith(".") for q in p.relative_to(path).parts)]
             yield from shown or [path]  # an empty folder is an answer too: an error

@@ -1,4 +1,4 @@
-"""The run directory: plain files that training writes and everyone else only reads."""
+"""The run directory: plain files. Training writes them; evaluation and the report add their own."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ import numpy
 import torch
 
 from heirloom.errors import HeirloomError
-from heirloom.files import disk_errors, sweep, write_atomically
+from heirloom.files import disk_errors, is_folder, sweep, write_atomically
 from heirloom.recipes import Recipe
 from heirloom.version import __version__
 
@@ -28,8 +28,8 @@ class Run:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        if not (self.path / "recipe.json").is_file():
-            known = "it has no recipe.json" if self.path.is_dir() else "no such folder"
+        if not is_folder(self.path) or not (self.path / "recipe.json").is_file():
+            known = "it has no recipe.json" if is_folder(self.path) else "no such folder"
             raise HeirloomError(
                 "E-run", f"{self.path} is not a run", why=known, remedy="heirloom train makes one"
             )
@@ -41,9 +41,18 @@ class Run:
 
     @property
     def versions(self) -> dict[str, Any]:
-        """With what it was computed; empty if training never got that far."""
-        found = self.read_json("versions.json") if (self.path / "versions.json").is_file() else {}
-        return found if isinstance(found, dict) else {}
+        """With what it was computed. Raises `HeirloomError` (``E-run``) if the file is gone or damaged."""
+        found = self.read_json("versions.json")
+        threads = found.get("threads") if isinstance(found, dict) else None
+        if not isinstance(threads, int) or threads < 1 or not isinstance(found.get("device"), str):
+            raise HeirloomError(
+                "E-run",
+                "cannot read",
+                where=str(self.path / "versions.json"),
+                why="it does not say device and threads",
+                remedy='write them there: {"device": "cpu", "threads": 1}',
+            )
+        return dict(found)
 
     def write_versions(self, device: torch.device, threads: int) -> None:
         """Note the programs, the device and the number of threads of this run."""

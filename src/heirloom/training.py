@@ -26,7 +26,7 @@ from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import scores_of
 from heirloom.losses import LOSSES
-from heirloom.models import create_model, permitted, plain_name, takes
+from heirloom.models import create_model, faults_of, permitted, plain_name, takes
 from heirloom.optimizers import learning_rate, make_optimizer
 from heirloom.recipes import Recipe, find_recipe, run_name
 from heirloom.runs import EventLog, Run, create_run
@@ -174,8 +174,7 @@ def resume(
     """
     found = Run(run)
     old = found.versions
-    device = device or str(old.get("device", "cpu"))
-    threads = threads or int(old.get("threads", torch.get_num_threads()))
+    device, threads = device or old["device"], threads or old["threads"]
     now = {"torch": torch.__version__, "threads": threads, "device": device}
     notes = [
         f"not equal to the last bit: {key} was {old[key]}, is {value}"
@@ -193,7 +192,7 @@ def _recipe_of(run: Run, model: str | None) -> Recipe:
 def prove(run: Path | str, model: str | None = None) -> bool:
     """Train a finished run's recipe once more, without a break, and compare the weights byte by byte.
 
-    ``model`` is as in `resume`.
+    ``model`` is as in `resume`. Weights that the recipe starts from must still be where they were.
 
     Raises:
         HeirloomError: (``E-run``) Not a run, or not finished.
@@ -203,9 +202,7 @@ def prove(run: Path | str, model: str | None = None) -> bool:
     old = found.versions
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again"
-        for _ in train(
-            _recipe_of(found, model), out=again, device=str(old["device"]), threads=int(old["threads"])
-        ):
+        for _ in train(_recipe_of(found, model), out=again, device=old["device"], threads=old["threads"]):
             pass
         return (again / "model.safetensors").read_bytes() == weights
 
@@ -226,7 +223,8 @@ class _Job:
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
         self.loss = LOSSES[recipe.loss]
-        self.optimizer = make_optimizer(recipe, self.model.parameters())
+        with faults_of(recipe.model, "optimizer"):
+            self.optimizer = make_optimizer(recipe, self.model.parameters())
         self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
         self.steps = self.steps_per_epoch * recipe.epochs
         if recipe.max_steps:
@@ -239,7 +237,7 @@ class _Job:
     @contextlib.contextmanager
     def _chance(self, number: int) -> Iterator[None]:
         """Torch's generators seeded by the recipe's seed and ``number``; the caller's own are left alone."""
-        devices = [self.device] if self.device.type == "cuda" else []
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
         with torch.random.fork_rng(devices):
             torch.manual_seed(_words(self.recipe.seed, number))
             yield
@@ -253,9 +251,9 @@ class _Job:
         labels = self.train.labels[chosen]
         images = preprocess.scaled(self.train.images[chosen])
         images = AUGMENTATIONS[recipe.augment](images, recipe.seed, epoch, index)
-        with self._chance(1 + step), _own_faults(recipe.model, f"step {step + 1}"):  # for dropout
+        with self._chance(1 + step), faults_of(recipe.model, f"step {step + 1}"):  # for dropout
             scores = self.model(preprocess.normalised(images))
-        loss = self.loss(scores, labels)
+            loss = self.loss(scores, labels)
         value = float(loss.detach())
         lr = learning_rate(recipe, step, self.steps)
         if not math.isfinite(value):
@@ -268,8 +266,9 @@ class _Job:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        with faults_of(recipe.model, f"step {step + 1}"):
+            loss.backward()
+            self.optimizer.step()
         return value, int((scores.argmax(1) == labels).sum()), lr
 
     def optimizer_tensors(self) -> dict[str, Tensor]:
@@ -307,7 +306,7 @@ class _Job:
             HeirloomError: (``E-checkpoint``) It was made with another recipe; (``E-weights-model``) the code
                 of the network was changed since.
         """
-        before, now = checkpoint.state["recipe"], self._recipe()
+        before, now = checkpoint.state.get("recipe", {}), self._recipe()
         changed = [
             f"{key} was {before.get(key)}, is {now[key]}" for key in now if before.get(key) != now[key]
         ]
@@ -338,7 +337,8 @@ def _go(run: Run, job: _Job, threads: int, checkpoint_every: int, notes: list[st
             job.begin()
         # Only now is anything changed: a run that cannot be taken up stays as it was.
         run.sweep()
-        run.write_versions(job.device, threads)
+        if not checkpoint or checkpoint.step < job.steps:
+            run.write_versions(job.device, threads)
         log = EventLog(run, checkpoint.events if checkpoint else 0)
         threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)
@@ -430,7 +430,8 @@ def _write(log: EventLog, event: Event) -> None:
 def _validate(job: _Job) -> tuple[float | None, float | None]:
     if job.val is None:
         return None, None
-    scores = scores_of(job.model, job.val.images, job.card.preprocess)
+    with faults_of(job.recipe.model, "validation"):
+        scores = scores_of(job.model, job.val.images, job.card.preprocess)
     job.model.train()
     loss = float(job.loss(scores, job.val.labels))
     return (loss if math.isfinite(loss) else None), float((scores.argmax(1) == job.val.labels).float().mean())
@@ -455,7 +456,7 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
         raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
     preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
     model.eval()
-    with torch.no_grad(), _own_faults(recipe.model, dataset.name):
+    with torch.no_grad(), faults_of(recipe.model, dataset.name):
         scores = model(preprocess(split.images[:2]))
     wanted = (min(2, len(split)), len(dataset.classes))
     if not isinstance(scores, Tensor) or tuple(scores.shape) != wanted:
@@ -464,21 +465,6 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
             "E-argument", f"{recipe.model} does not give a score per class", why=f"{got} for {wanted}"
         )
     return model, Card(plain_name(recipe.model), args, dataset.classes, preprocess)
-
-
-@contextlib.contextmanager
-def _own_faults(model: str, where: str) -> Iterator[None]:
-    """What goes wrong inside a network's forward is the network's, and said in one line."""
-    try:
-        yield
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise HeirloomError(
-            "E-argument",
-            f"{model} does not run",
-            where=where,
-            why=(str(error).strip() or type(error).__name__).splitlines()[0],
-            remedy="if it is the size, give the network an attribute input_size = (C, H, W)",
-        ) from error
 
 
 def _words(*words: int) -> int:

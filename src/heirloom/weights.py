@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
-from heirloom.files import read_regular, write_atomically
+from heirloom.files import is_folder, read_regular, write_atomically
 from heirloom.models import create_model, permitted
 
 FORMAT = 1
@@ -101,7 +101,7 @@ def load_model(path: Path | str, model: str | None = None) -> LoadedModel:
 def weights_path(path: Path | str) -> Path:
     """The weights file that a run directory or a path means."""
     path = Path(path)
-    if not path.is_dir():
+    if not is_folder(path):
         return path
     if (path / "model.safetensors").is_file():
         return path / "model.safetensors"

@@ -1,5 +1,6 @@
 """From stored pixels to what a network reads. It travels with the weights."""
 
+import math
 import operator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -68,7 +69,10 @@ class Preprocess:
         box = operator.index(values["box"])
         if min(c, h, w) < 1 or c * h * w > MOST_NUMBERS or not 0 <= box <= min(h, w):
             raise ValueError("size")
-        return cls((c, h, w), box, tuple(map(float, values["mean"])), tuple(map(float, values["std"])))
+        mean, std = tuple(map(float, values["mean"])), tuple(map(float, values["std"]))
+        if not len(mean) == len(std) == c or not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
+            raise ValueError("mean, std")
+        return cls((c, h, w), box, mean, std)
 
 
 def _with_channels(images: Tensor, channels: int) -> Tensor:

@@ -41,7 +41,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def create_model(
-    name: str, num_classes: int | None = None, in_chans: int | None = None, **args: Any
+    name: str, /, num_classes: int | None = None, in_chans: int | None = None, **args: Any
 ) -> "nn.Module":
     """Build a network with fresh weights, drawn as its source says from torch's global generator.
 
@@ -103,6 +103,8 @@ def permitted(named: str, model: str | None, where: str) -> str:
             (``E-weights-model``) the user names something else.
     """
     if ":" not in named:
+        if model not in (None, named):
+            raise HeirloomError("E-weights-model", f"this is {named}, not {model}", where=where)
         return named
     if model is None:
         raise HeirloomError(
@@ -119,6 +121,25 @@ def permitted(named: str, model: str | None, where: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or "no message").splitlines()[0]
+
+
+@contextlib.contextmanager
+def faults_of(model: str, where: str) -> Iterator[None]:
+    """Say in one line what goes wrong inside a network: it is the network's fault, not the program's.
+
+    Raises:
+        HeirloomError: (``E-argument``) For every usual exception.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
+        raise HeirloomError(
+            "E-argument",
+            f"{model} does not run",
+            where=where,
+            why=_first_line(error),
+            remedy="if it is the size, give the network an attribute input_size = (C, H, W)",
+        ) from error
 
 
 def takes(name: str, argument: str) -> bool:
