@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from conftest import QUICK
@@ -73,6 +74,25 @@ def test_events_come_in_order_and_are_kept(tmp_path: Path) -> None:
         "recipe.json", "versions.json", "events.jsonl", "lock", "checkpoints",
         "model.safetensors", "best.safetensors",
     }  # fmt: skip
+
+
+def test_snapshots_show_the_first_layer_learning(tmp_path: Path) -> None:
+    """At 0, 1, 2, 5, 10, 20, ... steps and at the end; the same after an interruption."""
+    list(train(SHORT, out=tmp_path / "run", threads=1))
+    found = sorted((tmp_path / "run" / "snapshots").iterdir())
+    assert [int(p.stem[5:]) for p in found] == [0, 1, 2, 5, 10, 12]
+    last = safetensors.torch.load_file(found[-1])
+    assert list(last) == ["conv1.weight"]
+    assert torch.equal(last["conv1.weight"], load_model(tmp_path / "run").model.conv1.weight)
+    assert not torch.equal(safetensors.torch.load_file(found[0])["conv1.weight"], last["conv1.weight"])
+    events = train(SHORT, out=tmp_path / "stopped", threads=1)
+    for event in events:
+        if isinstance(event, Step) and event.step == 5:
+            break
+    events.close()
+    list(resume(tmp_path / "stopped"))
+    again = sorted((tmp_path / "stopped" / "snapshots").iterdir())
+    assert [p.read_bytes() for p in again] == [p.read_bytes() for p in found]
 
 
 def test_training_learns(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import filelock
 import numpy
+import safetensors.torch
 import torch
+from torch import Tensor
 
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, is_folder, sweep, write_atomically
@@ -71,6 +73,13 @@ class Run:
         """Write one of the run's JSON files, whole or not at all."""
         write_atomically(self.path / name, _json(values))
 
+    def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Write tensors in a file below the run, whole or not at all."""
+        path = self.path / name
+        with disk_errors(path):
+            path.parent.mkdir(exist_ok=True)
+        write_atomically(path, safetensors.torch.save(tensors))
+
     def forget_evaluations(self) -> None:
         """Remove what was said about weights that are about to be replaced."""
         for path in (self.path / "evaluations").glob("*-*.*"):
@@ -78,7 +87,7 @@ class Run:
 
     def sweep(self) -> None:
         """Remove temporary files of processes that were killed."""
-        for folder in (self.path, self.path / "evaluations", self.path / "pictures"):
+        for folder in (self.path, *(self.path / name for name in ("evaluations", "pictures", "snapshots"))):
             sweep(folder)
 
     @contextlib.contextmanager

@@ -30,7 +30,7 @@ from heirloom.models import create_model, faults_of, permitted, plain_name, take
 from heirloom.optimizers import learning_rate, make_optimizer
 from heirloom.recipes import Recipe, find_recipe, run_name
 from heirloom.runs import EventLog, Run, create_run
-from heirloom.weights import Card, fill, save_model, start_from, weights_path
+from heirloom.weights import Card, fill, finite, save_model, start_from, weights_path
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 """At the end of an epoch, where no number of steps was asked for. When one is written changes no result."""
@@ -279,6 +279,11 @@ class _Job:
             for key, value in self.optimizer.state.get(parameter, {}).items()
         }
 
+    def first_weights(self) -> dict[str, Tensor]:
+        """The weights nearest to the image, by name: what one watches while a network learns."""
+        found = next(((n, p) for n, p in self.model.named_parameters() if p.ndim > 1), None)
+        return finite(dict([found])) if found else {}
+
     def threads(self) -> int:
         """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` of a batch."""
         numbers = min(self.recipe.batch_size, len(self.train)) * self.train.images[0].numel()
@@ -370,9 +375,14 @@ def _steps(
         )
         saved, saved_at = step, time.monotonic()
 
+    def snapshot() -> None:
+        if step == job.steps or str(step).rstrip("0") in ("", "1", "2", "5"):
+            run.write_tensors(f"snapshots/step-{step:08d}.safetensors", job.first_weights())
+
     started = Started(str(run.path), recipe.model, recipe.data, count, recipe.epochs, job.steps, step)
     if not checkpoint:
         _write(log, started)
+        snapshot()
         if recipe.weights:
             save()  # the file may be gone when the run is resumed
     try:
@@ -386,6 +396,7 @@ def _steps(
             index = order[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]
             loss, right, lr = job.update(step, epoch, index)
             step += 1
+            snapshot()
             total, hits, seen = total + loss * len(index), hits + right, seen + len(index)
             event = Step(step, epoch + 1, total / seen, hits / seen, lr, seen)
             if step % every == 0:
