@@ -4,8 +4,8 @@ Source: Alpaydin, Kaynak 1998, "Optical recognition of handwritten digits", UCI 
 Departs: the collection has no split of its own. Its images lie writer by writer: every writer copied
 the same sheet, which begins 0 1 2 3 4 5 6 7 8 9, and that beginning returns thirteen times. We cut
 where a sheet begins, so that no writer stands on two sides: the last three sheets are the test split,
-the two before them the validation split. Splits drawn at random let each writer into both, and look
-easier than they are. That a new sheet is a new writer is our inference from the labels.
+the two before them the validation split. Splits drawn at random let each writer into both. That a new
+sheet is a new writer is our inference from the labels.
 """
 
 import torch
