@@ -12,13 +12,7 @@ from heirloom.layers import RBF, Chain, Gaussian, ScaledTanh, Subsampling, Table
 TABLE = ((0, 2), (1,), (0, 1, 2))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Tensors of a few numbers only wait for a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def filled(layer, seed=0):

@@ -21,13 +21,7 @@ COUNTS = [35, 27, 33, 32, 41, 35, 39, 25, 43, 39]
 ALL = pytest.mark.parametrize("name", MODELS)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Tensors of a few numbers only wait for a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def build(name, seed=0, **args):

@@ -8,6 +8,7 @@ from math import prod
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import Call
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -16,27 +17,7 @@ from heirloom.layers import RBF, Gaussian, Subsampling, TableConv2d
 from heirloom.models import MODELS, create_model
 from heirloom.tracing import trace
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Tensors of a few numbers only wait for a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-class Call(nn.Module):
-    """A module from a function of the module and its input."""
-
-    def __init__(self, function, **parts):
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def forward(self, x):
-        return self.function(self, x)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def filled(net):

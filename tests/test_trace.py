@@ -6,6 +6,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import Call
 from torch import nn
 
 from heirloom.accounting import COLUMNS, summary
@@ -14,27 +15,7 @@ from heirloom.layers import TableConv2d
 from heirloom.models import MODELS, create_model
 from heirloom.tracing import trace
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Tensors of a few numbers only wait for a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-class Call(nn.Module):
-    """A module from a function of the module and its input."""
-
-    def __init__(self, function, **parts):
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def forward(self, x):
-        return self.function(self, x)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def conv(maps=2, out=2, **options):

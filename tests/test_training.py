@@ -14,10 +14,11 @@ from heirloom.data import load_data
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
+from heirloom.events import Done, Epoch, Saved, Started, Step
 from heirloom.models import create_model
 from heirloom.recipes import Recipe
 from heirloom.runs import Run
-from heirloom.training import Done, Epoch, Saved, Started, Step, resume, train
+from heirloom.training import resume, train
 from heirloom.weights import load_model
 
 SHORT = dataclasses.replace(QUICK, train_limit=200, epochs=3)  # 4 steps an epoch

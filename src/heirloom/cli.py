@@ -20,7 +20,7 @@ import heirloom
 from heirloom.errors import HeirloomError, nearest
 
 if TYPE_CHECKING:
-    from heirloom.training import Event
+    from heirloom.events import Event
 
 app = typer.Typer(
     help="The classic convolutional networks, exactly as published. --debug shows where an error comes from.",
@@ -332,10 +332,10 @@ def predict(
 def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str = "") -> tuple[float, str]:
     """Show a run, then evaluate it once on the test split and write its report; accuracy and path."""
     from heirloom.evaluation import accuracy_line, evaluate
+    from heirloom.events import Started
     from heirloom.progress import shown
     from heirloom.reports import report
     from heirloom.runs import Run
-    from heirloom.training import Started
 
     step = 0
     with _Interruption() as interruption:

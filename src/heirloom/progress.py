@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from heirloom.training import Epoch, Event, Note, Started, Step
+from heirloom.events import Epoch, Event, Note, Started, Step
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import scores_of
+from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step
 from heirloom.losses import LOSSES
 from heirloom.models import create_model, faults_of, permitted, plain_name, takes
 from heirloom.optimizers import learning_rate, make_optimizer
@@ -41,75 +42,6 @@ nothing, and where the machine has other work the two wait for each other at eve
 
 LINES_PER_EPOCH = 20
 """How many lines of an epoch ``events.jsonl`` gets; the events of the generator are one per step."""
-
-
-@dataclass(frozen=True)
-class Started:
-    """Training begins, or goes on."""
-
-    event: ClassVar[str] = "started"
-    run: str
-    model: str
-    data: str
-    images: int
-    epochs: int
-    steps: int
-    step: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """One update was done. Loss and accuracy are means over the epoch so far, on distorted images."""
-
-    event: ClassVar[str] = "step"
-    step: int
-    epoch: int
-    loss: float
-    accuracy: float
-    lr: float
-    images: int
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass is done. Validation is None where the data has no split for it, or it is trained on."""
-
-    event: ClassVar[str] = "epoch"
-    epoch: int
-    step: int
-    loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint was written."""
-
-    event: ClassVar[str] = "saved"
-    step: int
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that the user should know."""
-
-    event: ClassVar[str] = "note"
-    text: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """The last update is done and the weights are written."""
-
-    event: ClassVar[str] = "done"
-    run: str
-    step: int
-
-
-Event = Started | Step | Epoch | Saved | Note | Done
 
 
 def train(
