@@ -51,7 +51,7 @@ def test_unknown_names() -> None:
         load_data("digits").split("train+tests")
     with pytest.raises(HeirloomError, match="names a split twice"):
         load_data("digits").split("test+test")
-    assert list(DATA) == ["digits"]
+    assert list(DATA) == ["digits", "mnist", "fashion_mnist"]
 
 
 def _splitmix(state: int) -> int:

@@ -16,6 +16,7 @@ STATUS = {
     "E-output-exists": 2,
     # 3: data
     "E-image": 3,
+    "E-data-file": 3,
     # 4: weights, checkpoints, run directories
     "E-weights": 4,
     "E-weights-model": 4,

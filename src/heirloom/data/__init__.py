@@ -4,7 +4,9 @@ This file imports no torch, so that listing the data sets is quick.
 """
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heirloom.errors import HeirloomError, nearest
@@ -12,8 +14,8 @@ from heirloom.errors import HeirloomError, nearest
 if TYPE_CHECKING:
     from torch import Tensor
 
-DATA = {"digits": "digits:load"}
-"""Name -> "module:function" below this package."""
+DATA = {"digits": "digits:load", "mnist": "mnist:mnist", "fashion_mnist": "mnist:fashion_mnist"}
+"""Name -> "module:function" below this package; the function takes the data roots to look below first."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ class Dataset:
         name: What it is called on the command line.
         classes: Names of the classes, in the order of their index.
         splits: ``train``, ``val`` (held out of training, to choose settings by) and ``test``.
+        notes: What its user should know, such as test images that are also learned from.
     """
 
     name: str
     classes: tuple[str, ...]
     splits: dict[str, Split]
+    notes: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         """One split, or several joined by ``+``, such as ``train+val``.
@@ -69,15 +73,20 @@ class Dataset:
         return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))
 
 
-def load_data(name: str) -> Dataset:
+def load_data(name: str, roots: Sequence[Path | str] = ()) -> Dataset:
     """Load a data set by its name.
 
+    Args:
+        name: One of `DATA`.
+        roots: Data roots to look below first, see `heirloom.data.roots`.
+
     Raises:
-        HeirloomError: (``E-data``) There is no such data set.
+        HeirloomError: (``E-data``) There is no such data set, or its files are not below any root;
+            (``E-data-file``) one of them is bad.
     """
     check_data(name)
     module, function = DATA[name].split(":")
-    found: Dataset = getattr(importlib.import_module(f"{__name__}.{module}"), function)()
+    found: Dataset = getattr(importlib.import_module(f"{__name__}.{module}"), function)(roots)
     return found
 
 
