@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "heirloom"
 FLOORS = (
     ("cli", "__main__", "__init__", "progress"),
     ("reports", "report_page"),
-    ("training", "evaluation", "prediction", "figures", "auditing", "differences"),
+    ("training", "job", "evaluation", "prediction", "figures", "auditing", "differences"),
     (
         "recipes",
         "data",
@@ -24,11 +24,13 @@ FLOORS = (
         "tables",
         "losses",
         "optimizers",
+        "curvature",
+        "averaging",
         "events",
     ),
     ("tracing", "rows", "ops"),
     ("models",),
-    ("layers", "images", "claim", "files", "documents", "errors", "version"),
+    ("layers", "images", "claim", "files", "documents", "memory", "errors", "version"),
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, is_folder, sweep, write_atomically
+from heirloom.memory import allocator
 from heirloom.recipes import Recipe
 from heirloom.version import __version__
 
@@ -230,6 +231,7 @@ def _versions(device: torch.device, threads: int) -> dict[str, Any]:
         "processor": _processor(),
         "device": str(device),
         "threads": threads,
+        "allocator": allocator(),
     }
 
 

@@ -33,8 +33,9 @@ def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
 
 
 def uniform(
-    seed: int, epoch: int, index: NDArray[np.int64], draw: int, low: float, high: float
+    seed: int, epoch: ArrayLike, index: ArrayLike, draw: ArrayLike, low: ArrayLike, high: ArrayLike
 ) -> NDArray[np.float64]:
-    """One number from [low, high) for each sample; ``draw`` tells several numbers of a sample apart."""
-    fraction = (mix(seed, epoch, index, 1 + draw) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return low + (high - low) * fraction
+    """Numbers from [low, high), elementwise; ``draw`` tells several numbers of a sample apart."""
+    fraction = (mix(seed, epoch, index, 1 + np.asarray(draw)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    bottom, top = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    return bottom + (top - bottom) * fraction

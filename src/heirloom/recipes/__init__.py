@@ -14,7 +14,7 @@ from heirloom.recipes.recipe import Recipe
 
 __all__ = ["RECIPES", "Recipe", "find_recipe", "run_name"]
 
-RECIPES = ("lenet5_digits",)
+RECIPES = ("lenet5_digits", "lenet5_mnist_1998", "lenet5_mnist_1998_distorted")
 """Names of the recipes; each is a file of this folder."""
 
 

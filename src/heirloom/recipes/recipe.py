@@ -25,13 +25,16 @@ class Recipe:
     epochs: int = 20  # passes over the training images
     max_steps: int = 0  # stop after so many updates; 0 means no limit
     batch_size: int = 64  # images per update
-    optimizer: Literal["sgd", "adam"] = "adam"
+    optimizer: Literal["sgd", "nesterov", "adam", "sdlm"] = "adam"  # sdlm: the second-order method of 1998
     lr: float = 1e-3  # at its highest
-    momentum: float = 0.9  # of sgd; first moment of adam
-    weight_decay: float = 0.0  # of all parameters: L2 in sgd, decoupled in adam (AdamW)
-    schedule: Literal["constant", "cosine", "one_cycle"] = "cosine"
+    bias_lr: float = 1.0  # times lr, of all parameters called bias
+    momentum: float = 0.9  # of sgd and nesterov; first moment of adam
+    weight_decay: float = 0.0  # of all parameters: L2 in sgd and nesterov, decoupled in adam (AdamW)
+    schedule: Literal["constant", "cosine", "one_cycle", "inverse", "steps"] = "cosine"
+    lr_steps: str = ""  # for steps: "2:0.4 5:0.2" is lr, from epoch 2 (after two) 0.4 lr, from epoch 5 0.2 lr
+    average: float = 0.0  # decay of a moving average of the weights, which is what is saved; 0 means none
     loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"
-    augment: Literal["none", "planar"] = "none"
+    augment: Literal["none", "planar", "planar_pool", "elastic", "planar_elastic"] = "none"
     box: int = 0  # side in pixels of the square that an image is fitted into; 0 means the whole input
     mean: float = 0.0  # subtracted from grey values of 0 to 1
     std: float = 1.0  # and then divided by
@@ -45,7 +48,10 @@ class Recipe:
             ("train_limit", self.train_limit >= 0, "0 or more"),
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("lr", 0 < self.lr < math.inf, "above 0"),
+            ("bias_lr", 0 < self.bias_lr < math.inf, "above 0"),
+            ("average", 0 <= self.average < 1, "at least 0 and below 1"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
+            ("momentum", self.momentum > 0 or self.optimizer != "nesterov", "above 0 for nesterov"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
             ("box", self.box >= 0, "0 or more"),
             ("mean", math.isfinite(self.mean), "finite"),
@@ -59,6 +65,25 @@ class Recipe:
             if allowed and getattr(self, key) not in allowed:
                 value = str(getattr(self, key))
                 raise HeirloomError("E-recipe", f"{key}={value}", why=nearest(value, allowed))
+        self._steps()
+
+    def lr_factor(self, epoch: int) -> float:
+        """What ``lr`` is multiplied by in an epoch, counted from 0, where the schedule is ``steps``."""
+        return next((factor for first, factor in reversed(self._steps()) if first <= epoch), 1.0)
+
+    def _steps(self) -> list[tuple[int, float]]:
+        try:
+            steps = [(int(a), float(b)) for a, b in (part.split(":") for part in self.lr_steps.split())]
+        except ValueError:
+            steps = [(0, 0.0)]
+        epochs = [epoch for epoch, _ in steps]
+        good = all(0 < factor < math.inf for _, factor in steps) and all(epoch > 0 for epoch in epochs)
+        if not good or epochs != sorted(set(epochs)):
+            why = "must be EPOCH:FACTOR pairs, epochs rising from 1, such as '2:0.4 5:0.2'"
+            raise HeirloomError("E-recipe", f"lr_steps={self.lr_steps}", why=why)
+        if bool(steps) != (self.schedule == "steps"):
+            raise HeirloomError("E-recipe", f"lr_steps={self.lr_steps}", why=f"schedule is {self.schedule}")
+        return steps
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -1,0 +1,262 @@
+"""The job of a recipe: its network, data, loss and optimiser, ready for the first update."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from heirloom.averaging import MovingAverage
+from heirloom.checkpoints import Checkpoint
+from heirloom.curvature import check_chain, curvature
+from heirloom.data import Dataset, Split, load_data
+from heirloom.data.augmentation import AUGMENTATIONS
+from heirloom.data.preprocessing import Preprocess
+from heirloom.data.sampling import mix, permutation
+from heirloom.errors import HeirloomError
+from heirloom.losses import LOSSES
+from heirloom.models import create_model, faults_of, plain_name, takes
+from heirloom.optimizers import (
+    CURVATURE_SAMPLES,
+    DiagonalLevenbergMarquardt,
+    make_optimizer,
+    set_rates,
+)
+from heirloom.recipes import Recipe
+from heirloom.weights import Card, fill, finite, start_from
+
+NUMBERS_PER_THREAD = 250_000
+"""Input numbers of a batch for which a further thread pays. For LeNet-5's 32 x 1,024 a second one gains
+nothing, and where the machine has other work the two wait for each other at every layer."""
+IMAGES_AHEAD = 512
+"""So many images are distorted and normalised at once, or one batch where it is larger."""
+
+_AVERAGE = "average"
+
+
+class Update(NamedTuple):
+    """What an update says of itself."""
+
+    loss: float
+    hits: int
+    images: int
+    lr: float
+
+
+class Job:
+    """Network, data and optimiser of a recipe, ready for step 0."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
+        dataset = load_data(recipe.data)
+        chosen = dataset.split(recipe.split)
+        limit = recipe.train_limit or len(chosen)
+        chosen = Split(chosen.images[:limit], chosen.labels[:limit])
+        with self._chance(0):
+            self.model, self.card = _network(recipe, dataset, chosen)
+        if recipe.optimizer == "sdlm":
+            check_chain(self.model)
+        self.model.to(device)
+        self.train = self._ready(chosen)
+        held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
+        self.val = self._ready(dataset.split("val")) if held_out else None
+        self.loss = LOSSES[recipe.loss]
+        with faults_of(recipe.model, "optimizer"):
+            self.optimizer = make_optimizer(recipe, self.model)
+        self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
+        self.steps = self.steps_per_epoch * recipe.epochs
+        if recipe.max_steps:
+            self.steps = min(self.steps, recipe.max_steps)
+        self._epoch = -1
+        self.batch_size = min(recipe.batch_size, len(chosen))
+        self.average = MovingAverage(self.model, recipe.average) if recipe.average else None
+
+    def _ready(self, split: Split) -> Split:
+        """The images fitted into the network's input once, for all epochs."""
+        return Split(self.card.preprocess.fit(split.images).to(self.device), split.labels.to(self.device))
+
+    @contextlib.contextmanager
+    def _chance(self, number: int) -> Iterator[None]:
+        """Torch's generators seeded by the recipe's seed and ``number``; the caller's own are left alone."""
+        seed, cpu = int(mix(self.recipe.seed, number)) >> 1, torch.default_generator
+        if torch.cuda.is_initialized():
+            with torch.random.fork_rng(range(torch.cuda.device_count())):
+                torch.manual_seed(seed)
+                yield
+            return
+        kept = cpu.get_state()  # the same by hand: `fork_rng` takes a tenth of an update with one image
+        try:
+            cpu.manual_seed(seed)
+            yield
+        finally:
+            cpu.set_state(kept)
+
+    def _start_epoch(self, epoch: int) -> None:
+        """The order of the samples."""
+        self._epoch, self._block = epoch, -1
+        self._order = torch.from_numpy(permutation(self.recipe.seed, epoch, len(self.train)))
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Images and labels of an update: some batches are made ready at once, which is quicker."""
+        epoch, batch = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._start_epoch(epoch)
+        ahead = max(1, IMAGES_AHEAD // self.batch_size)
+        block, place = divmod(batch, ahead)
+        if block != self._block:
+            size = ahead * self.batch_size
+            index = self._order[block * size : (block + 1) * size]
+            chosen = index.to(self.device)
+            images = self.card.preprocess.scaled(self.train.images[chosen])
+            images = AUGMENTATIONS[self.recipe.augment](images, self.recipe.seed, epoch, index.numpy())
+            images = self.card.preprocess.normalised(images)
+            self._block = block
+            self._ready_made = list(
+                zip(
+                    images.split(self.batch_size),
+                    self.train.labels[chosen].split(self.batch_size),
+                    strict=True,
+                )
+            )
+        return self._ready_made[place]
+
+    def _estimate_curvature(self) -> None:
+        """Second derivatives for the next pass, from the images that it begins with."""
+        assert isinstance(self.model, nn.Sequential)  # `check_chain` has seen to it
+        index = self._order[:CURVATURE_SAMPLES].to(self.device)
+        preprocess = self.card.preprocess
+        images = preprocess.normalised(preprocess.scaled(self.train.images[index]))
+        named = dict(self.model.named_parameters())
+        found = curvature(self.model, self.loss, images, self.train.labels[index])
+        assert isinstance(self.optimizer, DiagonalLevenbergMarquardt)
+        self.optimizer.set_curvature({named[name]: h for name, h in found.items()})
+
+    def update(self, step: int) -> Update:
+        """Update number ``step``, counted from 0."""
+        recipe = self.recipe
+        images, labels = self._batch(step)
+        if recipe.optimizer == "sdlm" and step % self.steps_per_epoch == 0:
+            self._estimate_curvature()
+        with self._chance(1 + step), faults_of(recipe.model, f"step {step + 1}"):  # for dropout
+            scores = self.model(images)
+            loss = self.loss(scores, labels)
+        value = loss.item()
+        lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch)
+        if not math.isfinite(value):
+            raise HeirloomError(
+                "E-diverged",
+                f"the loss is {value} at step {step + 1}",
+                why=f"learning rate {lr:.3g}",
+                remedy="lower the rate: --set lr=...; the update was not made, the last checkpoint is good",
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        with faults_of(recipe.model, f"step {step + 1}"):
+            loss.backward()
+            self.optimizer.step()
+        if self.average:
+            self.average.update(step + 1)
+        return Update(value, int((scores.argmax(1) == labels).sum()), len(labels), lr)
+
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """The network has the weights that are to be judged and saved, meanwhile."""
+        return self.average.swapped_in() if self.average else contextlib.nullcontext()
+
+    def optimizer_tensors(self) -> dict[str, Tensor]:
+        """State of the optimiser, by ``parameter.key``, and the moving average as one key more."""
+        found = {
+            f"{name}.{key}": torch.as_tensor(value)
+            for name, parameter in self.model.named_parameters()
+            for key, value in self.optimizer.state.get(parameter, {}).items()
+            if value is not None
+        }
+        if self.average:
+            found |= {f"{name}.{_AVERAGE}": tensor for name, tensor in self.average.tensors.items()}
+        return found
+
+    def first_weights(self) -> dict[str, Tensor]:
+        """The weights nearest to the image, by name: what one watches while a network learns."""
+        found = next(((n, p) for n, p in self.model.named_parameters() if p.ndim > 1), None)
+        return finite(dict([found])) if found else {}
+
+    def threads(self) -> int:
+        """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` of a batch."""
+        numbers = self.batch_size * self.train.images[0].numel()
+        return max(1, min(torch.get_num_threads(), numbers // NUMBERS_PER_THREAD))
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint notes of the job itself."""
+        return {"recipe": self._recipe()}
+
+    def _recipe(self) -> dict[str, Any]:
+        """What decides every update: all but where things lie."""
+        values = self.recipe.as_dict() | {"model": plain_name(self.recipe.model)}
+        del values["weights"]
+        return values
+
+    def begin(self) -> None:
+        """Take up the weights to start from, if the recipe names any."""
+        if self.recipe.weights:
+            start_from(self.model, self.card, self.recipe.weights)
+            if self.average:
+                self.average = MovingAverage(self.model, self.recipe.average)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take up the numbers of a checkpoint.
+
+        Raises:
+            HeirloomError: (``E-checkpoint``) It was made with another recipe; (``E-weights-model``) the code
+                of the network was changed since.
+        """
+        before, now = checkpoint.state.get("recipe", {}), self._recipe()
+        changed = [
+            f"{key} was {before.get(key)}, is {now[key]}" for key in now if before.get(key) != now[key]
+        ]
+        if changed:
+            raise HeirloomError(
+                "E-checkpoint",
+                "the recipe was changed since the checkpoint",
+                where="recipe.json",
+                why=", ".join(changed),
+                remedy="change it back, or start another run from these weights: heirloom train --weights",
+            )
+        fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
+        parameters = dict(self.model.named_parameters())
+        for key, value in checkpoint.optimizer.items():
+            name, _, part = key.rpartition(".")
+            if part == _AVERAGE and self.average:
+                self.average.tensors[name].copy_(value)
+            else:
+                self.optimizer.state[parameters[name]][part] = value.to(self.device)
+
+
+def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
+    """The network of a recipe, with as many classes and channels as the data has."""
+    if not len(split):
+        raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
+    given = {"num_classes": len(dataset.classes), "in_chans": split.images.shape[1]}
+    args = {key: value for key, value in given.items() if takes(recipe.model, key)}
+    model = create_model(recipe.model, **args)
+    if not any(True for _ in model.parameters()):
+        raise HeirloomError("E-argument", f"{recipe.model} has no parameters to train")
+    try:
+        c, h, w = getattr(model, "input_size", split.images.shape[1:])
+    except (TypeError, ValueError) as error:
+        raise HeirloomError(
+            "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
+        ) from error
+    if recipe.box > min(h, w):
+        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
+    preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
+    model.eval()
+    with torch.no_grad(), faults_of(recipe.model, dataset.name):
+        scores = model(preprocess(split.images[:2]))
+    wanted = (min(2, len(split)), len(dataset.classes))
+    if not isinstance(scores, Tensor) or tuple(scores.shape) != wanted:
+        got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise HeirloomError(
+            "E-argument", f"{recipe.model} does not give a score per class", why=f"{got} for {wanted}"
+        )
+    return model, Card(plain_name(recipe.model), args, dataset.classes, preprocess)
