@@ -148,7 +148,7 @@ def _go(run: Run, job: Job, threads: int, checkpoint_every: int, notes: list[str
         log = EventLog(run, checkpoint.events if checkpoint else 0)
         threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)
-        onednn_before = torch.backends.mkldnn.enabled
+        onednn_before = torch._C._get_mkldnn_enabled()
         if job.batch_size == 1:  # its preparations take longer than the convolutions
             torch._C._set_mkldnn_enabled(False)
         try:

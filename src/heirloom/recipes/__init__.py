@@ -10,9 +10,10 @@ from pathlib import Path
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS
+from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Recipe", "find_recipe", "run_name"]
+__all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "published", "run_name"]
 
 RECIPES = ("lenet5_digits", "lenet5_mnist_1998", "lenet5_mnist_1998_distorted")
 """Names of the recipes; each is a file of this folder."""
@@ -72,6 +73,11 @@ def _find(name: str, data: str | None) -> tuple[str, Recipe]:
 def run_name(recipe: Recipe) -> str:
     """A name fit for a folder: of ``nets/mine.py:Net`` the part ``Net``, and the data set."""
     return f"{recipe.model.rpartition(':')[2]}_{recipe.data}"
+
+
+def published(name: str) -> Published | None:
+    """The printed result that the recipe of that name stands beside, where there is one."""
+    return getattr(importlib.import_module(f"{__name__}.{name}"), "PUBLISHED", None)
 
 
 def _own(name: str) -> Recipe:

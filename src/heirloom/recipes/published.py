@@ -1,0 +1,20 @@
+"""The result that a recipe has to stand beside."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Published:
+    """A printed accuracy.
+
+    Attributes:
+        value: Share of right answers, 0 to 1.
+        source: Where it is printed.
+        metric: What was measured, with its protocol: figures compare only where these agree.
+        verified: False if the figure came to us second hand.
+    """
+
+    value: float
+    source: str
+    metric: str = "top1@test:center"
+    verified: bool = True
