@@ -5,13 +5,16 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Self, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
+from heirloom.kernels import worthwhile
+from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
+from heirloom.kernels.squashing import scaled_tanh
 
 
 class Chain(nn.Sequential):
@@ -56,7 +59,34 @@ class ScaledTanh(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Elementwise, any shape."""
+        if worthwhile(x):
+            return scaled_tanh(x, self.amplitude, self.slope)
         return self.amplitude * torch.tanh(self.slope * x)
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """PyTorch's, with a fast path for windows of 2 x 2 with stride 2."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: input (B, C, H, W); output as `torch.nn.MaxPool2d`."""
+        plain = (self.kernel_size, self.stride, self.padding, self.dilation) == (2, 2, 0, 1)
+        if plain and _halves(x) and not self.return_indices:
+            return max_of_2x2(x)
+        return cast(Tensor, super().forward(x))
+
+
+class AvgPool2d(nn.AvgPool2d):
+    """PyTorch's, with a fast path for windows of 2 x 2 with stride 2."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: input (B, C, H, W); output as `torch.nn.AvgPool2d`."""
+        if (self.kernel_size, self.stride, self.padding) == (2, 2, 0) and _halves(x):
+            return sum_of_2x2(x) * (1 / (self.divisor_override or 4))
+        return super().forward(x)
+
+
+def _halves(x: Tensor) -> bool:
+    return x.ndim == 4 and x.is_contiguous() and not (x.shape[2] % 2 or x.shape[3] % 2) and worthwhile(x)
 
 
 class TableConv2d(nn.Module):
@@ -132,6 +162,8 @@ class TableConv2d(nn.Module):
         """Convolve; see the class for shapes."""
         if self.padding:
             x = F.pad(x, (self.padding,) * 4, value=self.padding_value)
+        if self.bias.numel() == self.out_maps:
+            return F.conv2d(x, self.dense_weight(), self.bias.flatten(), self.stride)
         return F.conv2d(x, self.dense_weight(), stride=self.stride) + self.bias
 
 
@@ -160,7 +192,7 @@ class Subsampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Subsample; see the class for shapes."""
-        total = F.avg_pool2d(x, self.window, divisor_override=1)
+        total = sum_of_2x2(x) if _halves(x) else F.avg_pool2d(x, self.window, divisor_override=1)
         if self.maps != self.in_maps:
             total = total.repeat_interleave(self.maps // self.in_maps, dim=1)
         return self.coefficient * total + self.bias

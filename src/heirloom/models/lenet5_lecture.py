@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from heirloom.claim import Claim
-from heirloom.layers import Chain, Gaussian, ScaledTanh, Subsampling, TableConv2d
+from heirloom.layers import AvgPool2d, Chain, Gaussian, MaxPool2d, ScaledTanh, Subsampling, TableConv2d
 from heirloom.models.initialisation import uniform_by_fan_in_
 from heirloom.models.lenet5 import C3_READS
 
@@ -63,10 +63,10 @@ class LeNet5Softmax(Chain):
             (in_chans, 32, 32),
             c1=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             c1_tanh=nn.Tanh(),
-            s2=nn.AvgPool2d(2),  # 6 x 14 x 14
+            s2=AvgPool2d(2),  # 6 x 14 x 14
             c3=nn.Conv2d(6, 16, 5),  # 16 x 10 x 10
             c3_tanh=nn.Tanh(),
-            s4=nn.AvgPool2d(2),  # 16 x 5 x 5
+            s4=AvgPool2d(2),  # 16 x 5 x 5
             c5=nn.Conv2d(16, 120, 5),  # 120 x 1 x 1
             c5_tanh=nn.Tanh(),
             flatten=nn.Flatten(),  # 120
@@ -90,10 +90,10 @@ class LeNet5ReluMax(Chain):
             (in_chans, 32, 32),
             conv1=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             relu1=nn.ReLU(),
-            pool1=nn.MaxPool2d(2),  # 6 x 14 x 14
+            pool1=MaxPool2d(2),  # 6 x 14 x 14
             conv2=nn.Conv2d(6, 16, 5),  # 16 x 10 x 10
             relu2=nn.ReLU(),
-            pool2=nn.MaxPool2d(2),  # 16 x 5 x 5
+            pool2=MaxPool2d(2),  # 16 x 5 x 5
             flatten=nn.Flatten(),  # 400
             fc1=nn.Linear(16 * 5 * 5, 120),  # 120
             relu3=nn.ReLU(),
@@ -117,10 +117,10 @@ class LeNet5ReluAvg(Chain):
             (in_chans, 32, 32),
             conv2d=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             relu1=nn.ReLU(),
-            average_pooling2d=nn.AvgPool2d(2),  # 6 x 14 x 14
+            average_pooling2d=AvgPool2d(2),  # 6 x 14 x 14
             conv2d_1=nn.Conv2d(6, 16, 5),  # 16 x 10 x 10
             relu2=nn.ReLU(),
-            average_pooling2d_1=nn.AvgPool2d(2),  # 16 x 5 x 5
+            average_pooling2d_1=AvgPool2d(2),  # 16 x 5 x 5
             flatten=nn.Flatten(),  # 400
             dense=nn.Linear(16 * 5 * 5, 120),  # 120
             relu3=nn.ReLU(),

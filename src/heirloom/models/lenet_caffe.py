@@ -9,7 +9,7 @@ import math
 from torch import nn
 
 from heirloom.claim import Claim
-from heirloom.layers import Chain
+from heirloom.layers import Chain, MaxPool2d
 
 
 class LeNetCaffe(Chain):
@@ -24,9 +24,9 @@ class LeNetCaffe(Chain):
         super().__init__(
             (in_chans, 28, 28),
             conv1=nn.Conv2d(in_chans, 20, 5),  # 20 x 24 x 24
-            pool1=nn.MaxPool2d(2),  # 20 x 12 x 12
+            pool1=MaxPool2d(2),  # 20 x 12 x 12
             conv2=nn.Conv2d(20, 50, 5),  # 50 x 8 x 8
-            pool2=nn.MaxPool2d(2),  # 50 x 4 x 4
+            pool2=MaxPool2d(2),  # 50 x 4 x 4
             flatten=nn.Flatten(),  # 800
             ip1=nn.Linear(50 * 4 * 4, 500),  # 500
             relu1=nn.ReLU(),
