@@ -6,10 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import gaussian_filter, map_coordinates
 from sklearn.datasets import load_digits
 
 from heirloom.data import DATA, load_data
-from heirloom.data.augmentation import planar
+from heirloom.data.augmentation import AUGMENTATIONS, _displacements, elastic, planar, planar_pool
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation, uniform
 from heirloom.errors import HeirloomError
@@ -91,14 +92,57 @@ def test_draws_are_uniform_and_independent() -> None:
     assert np.abs(np.corrcoef(draws) - np.eye(4)).max() < 0.03
 
 
-def test_an_augmentation_depends_on_seed_epoch_and_index_alone() -> None:
+@pytest.mark.parametrize("name", [name for name in AUGMENTATIONS if name != "none"])
+def test_an_augmentation_depends_on_seed_epoch_and_index_alone(name: str) -> None:
+    distort = AUGMENTATIONS[name]
     images = torch.rand(6, 1, 32, 32)
     index = np.array([4, 9, 2, 7, 100, 0])
-    together = planar(images, 3, 5, index)
-    alone = torch.cat([planar(images[i : i + 1], 3, 5, index[i : i + 1]) for i in range(6)])
+    together = distort(images, 3, 5, index)
+    alone = torch.cat([distort(images[i : i + 1], 3, 5, index[i : i + 1]) for i in range(6)])
     torch.testing.assert_close(together, alone)
-    assert not torch.equal(together, planar(images, 3, 6, index))
-    assert not torch.equal(together, planar(images, 4, 5, index))
+    assert not torch.equal(together, distort(images, 3, 6, index))
+    assert not torch.equal(together, distort(images, 4, 5, index))
+
+
+def test_the_pool_has_ten_versions_each_once_in_ten_epochs() -> None:
+    """The original among them; and the same ten again in the next ten epochs."""
+    images = torch.rand(4, 1, 16, 16)
+    index = np.array([5, 0, 17, 3])
+    seen = [planar_pool(images, 2, epoch, index) for epoch in range(20)]
+    for i in range(4):
+        first, second = (sorted(seen[e][i].sum().item() for e in range(a, a + 10)) for a in (0, 10))
+        assert len(set(first)) == 10
+        assert first == second
+        assert sum(torch.equal(seen[e][i], images[i]) for e in range(10)) == 1
+    originals = [next(e for e in range(10) if torch.equal(seen[e][i], images[i])) for i in range(4)]
+    assert len(set(originals)) > 1  # each image has an order of its own
+
+
+def test_elastic_is_simards_field_smoothed_by_scipy() -> None:
+    """Field, smoothing and interpolation by scipy, from the same random numbers."""
+    rng = np.random.default_rng(0)
+    image = gaussian_filter(rng.random((28, 28)), 1.0).astype(np.float32)
+    index = np.array([42])
+    ours = elastic(torch.from_numpy(image)[None, None], 7, 3, index)[0, 0].numpy()
+    bits = mix(7, 3, 42, 0x656C6173, np.arange(28 * 28))
+    raw = np.stack([bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)]).astype(np.float64) / 2**31 - 1
+    fields = [
+        34 * gaussian_filter(field.reshape(28, 28), 4.0, mode="constant", truncate=20.0) for field in raw
+    ]
+    rows, columns = np.mgrid[:28, :28].astype(np.float64)
+    theirs = map_coordinates(image, [rows + fields[1], columns + fields[0]], order=1, mode="constant")
+    inside = (slice(4, -4),) * 2
+    assert np.abs(theirs - ours)[inside].max() < 2e-3
+    assert np.abs(ours - image)[inside].max() > 0.05
+
+
+def test_elastic_displacements_have_the_published_size() -> None:
+    """A smoothed uniform field has the deviation alpha / sqrt(3) / (2 sigma sqrt(pi)) far from the edge."""
+    images = torch.zeros(400, 1, 28, 28)
+    field = _displacements(images, 0, 0, np.arange(400)) * 14  # in pixels
+    middle = field[:, 13:15, 13:15]
+    assert float(middle.std()) == pytest.approx(34 / 3**0.5 / (2 * 4 * np.pi**0.5), rel=0.05)
+    assert abs(float(middle.mean())) < 0.15
 
 
 def test_planar_moves_a_dot_as_an_affine_map_does() -> None:

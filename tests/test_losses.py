@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from heirloom.losses import LOSSES, RUBBISH
-from heirloom.optimizers import learning_rate, make_optimizer
-from heirloom.recipes import Recipe
+from heirloom.optimizers import learning_rate, make_optimizer, set_rates
+from heirloom.recipes import Recipe, find_recipe
 
 PENALTIES = torch.tensor([[0.5, 2.0, 9.0], [3.0, 0.1, 1.0]], dtype=torch.float64)
 LABELS = torch.tensor([0, 2])
@@ -50,28 +50,78 @@ def test_gradients_by_finite_differences(name: str) -> None:
     assert torch.autograd.gradcheck(lambda s: LOSSES[name](s, labels), scores)
 
 
+def rates(recipe: Recipe, steps: int) -> list[float]:
+    return [learning_rate(recipe, step, steps, steps_per_epoch=10) for step in range(steps)]
+
+
 def test_schedules() -> None:
     constant = Recipe("lenet5", "digits", lr=0.1, schedule="constant")
-    assert {learning_rate(constant, step, 100) for step in range(100)} == {0.1}
-    cosine = dataclasses.replace(constant, schedule="cosine")
-    assert learning_rate(cosine, 0, 100) == 0.1
-    assert learning_rate(cosine, 50, 100) == pytest.approx(0.05)
-    assert learning_rate(cosine, 99, 100) < 1e-4
-    cycle = dataclasses.replace(constant, schedule="one_cycle")
-    rates = [learning_rate(cycle, step, 400) for step in range(400)]
-    assert rates[0] == pytest.approx(0.004)
-    assert rates[50] == pytest.approx((0.004 + 0.1) / 2)
-    assert max(rates) == rates[100] == pytest.approx(0.1)
-    assert rates[250] == pytest.approx(0.05)
-    assert rates[:101] == sorted(rates[:101])
-    assert rates[100:] == sorted(rates[100:], reverse=True)
+    assert set(rates(constant, 100)) == {0.1}
+    cosine = rates(dataclasses.replace(constant, schedule="cosine"), 100)
+    assert cosine[0] == 0.1
+    assert cosine[50] == pytest.approx(0.05)
+    assert cosine[99] < 1e-4
+    cycle = rates(dataclasses.replace(constant, schedule="one_cycle"), 400)
+    assert cycle[0] == pytest.approx(0.004)
+    assert cycle[50] == pytest.approx((0.004 + 0.1) / 2)
+    assert max(cycle) == cycle[100] == pytest.approx(0.1)
+    assert cycle[250] == pytest.approx(0.05)
+    assert cycle[:101] == sorted(cycle[:101])
+    assert cycle[100:] == sorted(cycle[100:], reverse=True)
+
+
+def test_caffes_inverse_schedule_prints_caffes_rates() -> None:
+    """The rates that Caffe's log of its MNIST example shows at updates 100 and 10,000."""
+    caffe = Recipe("lenet_caffe", "mnist", lr=0.01, schedule="inverse")
+    assert learning_rate(caffe, 100, 10_001, 938) == pytest.approx(0.00992565, abs=5e-9)
+    assert learning_rate(caffe, 10_000, 10_001, 938) == pytest.approx(0.00594604, abs=5e-9)
+
+
+def test_the_ladder_of_1998() -> None:
+    """Two passes at 0.0005, three at 0.0002, three at 0.0001, four at 0.00005, then 0.00001."""
+    _, recipe = find_recipe("lenet5_mnist_1998")
+    found = [learning_rate(recipe, epoch * 10, 200, 10) for epoch in range(20)]
+    ladder = [5e-4] * 2 + [2e-4] * 3 + [1e-4] * 3 + [5e-5] * 4 + [1e-5] * 8
+    assert found == pytest.approx(ladder)
+    assert learning_rate(recipe, 19, 200, 10) == pytest.approx(5e-4)
+    assert learning_rate(recipe, 20, 200, 10) == pytest.approx(2e-4)
 
 
 def test_optimizers_take_the_recipes_numbers() -> None:
-    weight = [torch.nn.Parameter(torch.ones(1))]
-    sgd = make_optimizer(Recipe("lenet5", "digits", optimizer="sgd", momentum=0.7, weight_decay=0.1), weight)
+    net = torch.nn.Linear(2, 3)
+    recipe = Recipe("lenet5", "digits", optimizer="sgd", momentum=0.7, weight_decay=0.1)
+    sgd = make_optimizer(recipe, net)
     assert isinstance(sgd, torch.optim.SGD)
-    assert (sgd.param_groups[0]["momentum"], sgd.param_groups[0]["weight_decay"]) == (0.7, 0.1)
-    adam = make_optimizer(Recipe("lenet5", "digits", momentum=0.8, weight_decay=0.2), weight)
+    (group,) = sgd.param_groups
+    assert (group["momentum"], group["weight_decay"], group["nesterov"]) == (0.7, 0.1, False)
+    nesterov = make_optimizer(dataclasses.replace(recipe, optimizer="nesterov"), net)
+    assert nesterov.param_groups[0]["nesterov"] is True
+    adam = make_optimizer(Recipe("lenet5", "digits", momentum=0.8, weight_decay=0.2), net)
     assert isinstance(adam, torch.optim.AdamW)
     assert (adam.param_groups[0]["betas"], adam.param_groups[0]["weight_decay"]) == ((0.8, 0.999), 0.2)
+
+
+def test_sgd_is_caffes_with_its_bias_rate_and_a_changing_schedule() -> None:
+    """Caffe's rule by hand: the rate is inside the velocity, biases have twice the rate, decay for all."""
+    recipe = Recipe(
+        "lenet_caffe", "mnist", optimizer="sgd", lr=0.5, bias_lr=2.0, momentum=0.9, weight_decay=0.01,
+        schedule="steps", lr_steps="1:0.5 3:0.1",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    net, x, y = torch.nn.Linear(4, 3), torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])
+    weights = {name: p.detach().clone() for name, p in net.named_parameters()}
+    velocity = {name: torch.zeros_like(p) for name, p in weights.items()}
+    optimizer = make_optimizer(recipe, net)
+    for step in range(20):
+        rate = 0.5 if step < 5 else 0.25 if step < 15 else 0.05
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()  # type: ignore[no-untyped-call]
+        assert set_rates(optimizer, recipe, step, 20, steps_per_epoch=5) == pytest.approx(rate)
+        for name, parameter in net.named_parameters():
+            assert parameter.grad is not None
+            gradient = parameter.grad + 0.01 * weights[name]
+            velocity[name] = 0.9 * velocity[name] + (2 if name == "bias" else 1) * rate * gradient
+            weights[name] = weights[name] - velocity[name]
+        optimizer.step()
+        for name, parameter in net.named_parameters():
+            torch.testing.assert_close(parameter.detach(), weights[name])

@@ -108,12 +108,12 @@ def bounds(name, net):
             reads = [len(maps) * layer.kernel**2 for maps in layer.table]
             kernels = [n for n, maps in zip(reads, layer.table, strict=True) for _ in maps]
             for kernel, fan_in in zip(layer.weight, kernels, strict=True):
-                yield kernel, 2.4 / fan_in
+                yield kernel, reach / math.sqrt(fan_in)
             for bias, fan_in in zip(layer.bias, reads, strict=True):
-                yield bias, 2.4 / fan_in
+                yield bias, reach / math.sqrt(fan_in)
         elif isinstance(layer, Subsampling):
-            yield layer.coefficient, 2.4 / 4
-            yield layer.bias, 2.4 / 4
+            yield layer.coefficient, reach / 2
+            yield layer.bias, reach / 2
         elif isinstance(layer, nn.Conv2d | nn.Linear):
             fan_in = layer.weight[0].numel()
             fan_out = layer.weight.shape[0] * layer.weight[0, 0].numel()
@@ -125,7 +125,7 @@ def bounds(name, net):
                 case "lenet5_relu_max":
                     weight = bias = 1 / math.sqrt(fan_in)
                 case _:
-                    weight = bias = 2.4 / fan_in
+                    weight = bias = reach / math.sqrt(fan_in)
             yield layer.weight, weight
             yield layer.bias, bias
 
@@ -318,5 +318,5 @@ def test_listing():
 def test_fan_in_bounds_differ_between_maps_of_c3():
     c3 = build("lenet5").get_submodule("c3")
     largest = [kernel.abs().max().item() for kernel in c3.weight]
-    assert max(largest[:3]) > 2.4 / 100  # three maps of 25 allow more than four do
-    assert max(largest[-6:]) <= 2.4 / 150
+    assert max(largest[:3]) > 1 / 10  # three maps of 25 allow more than four do
+    assert max(largest[-6:]) <= 1 / math.sqrt(150)

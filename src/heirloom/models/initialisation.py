@@ -7,30 +7,35 @@ from heirloom.layers import Subsampling, TableConv2d
 
 
 @torch.no_grad()
-def uniform_by_fan_in_(net: nn.Module) -> None:
-    """Draw weights and biases of each unit from U(-2.4/sqrt(F), 2.4/sqrt(F)), F its inputs but the bias.
+def uniform_by_fan_in_(net: nn.Module, reach: float = 1.0) -> None:
+    """Draw weights and biases of each unit from U(-r/sqrt(F), r/sqrt(F)), F its inputs without the bias.
 
     A unit of a subsampling layer has the four inputs of its window.
 
-    Source: LeCun et al. 1989, section 3.2 and LeCun et al. 1998, appendix A.
-    Departs: the papers print 2.4/F, without the root. Such weights leave the deeper units near zero, and
-    the second-order method of 1998 then finds no curvature: its rates start at the upper end, 0.025, in
-    nearly all layers, while the paper reports 0.00007 to 0.016, and its first pass diverges. With the root
-    the rates spread as reported and it learns. So does a reproduction of the paper of 1989 by others.
+    Args:
+        net: Its convolutions, linear and subsampling layers are drawn.
+        reach: r.
+
+    Source: LeCun et al. 1989, section 3.2 and LeCun et al. 1998, appendix A; with r = 1 EBLearn, the later
+    library of the same group, whose demonstrations of LeNet-5 and of its second-order method start so.
+    Departs: the papers print 2.4/F, without the root. So small weights leave the deeper units near zero,
+    where the second-order method of 1998 finds no curvature: its rates begin at their upper end, 0.025, in
+    nearly all layers, where the paper reports 0.00007 to 0.016, and in our hands its first pass diverges.
+    With 1/sqrt(F) they begin between 0.00015 and 0.024.
     """
     for layer in net.modules():
         if isinstance(layer, TableConv2d):
             fan_in = layer.fan_in()
-            _uniform_(layer.weight, 2.4 / fan_in.sqrt())
+            _uniform_(layer.weight, reach / fan_in.sqrt())
             per_map = fan_in.new_tensor([len(maps) * layer.kernel**2 for maps in layer.table])
-            _uniform_(layer.bias, 2.4 / per_map.sqrt().view(-1, 1, 1))
+            _uniform_(layer.bias, reach / per_map.sqrt().view(-1, 1, 1))
         elif isinstance(layer, nn.Conv2d | nn.Linear):
-            bound = torch.tensor(2.4 / layer.weight[0].numel() ** 0.5)
+            bound = torch.tensor(reach / layer.weight[0].numel() ** 0.5)
             _uniform_(layer.weight, bound)
             if layer.bias is not None:
                 _uniform_(layer.bias, bound)
         elif isinstance(layer, Subsampling):
-            bound = torch.tensor(2.4 / layer.window)
+            bound = torch.tensor(reach / layer.window)
             _uniform_(layer.coefficient, bound)
             _uniform_(layer.bias, bound)
 

@@ -47,7 +47,7 @@ class LeNet1989(Chain):
             output=nn.Linear(30, num_classes),  # 10
             output_tanh=nn.Tanh(),
         )
-        uniform_by_fan_in_(self)
+        uniform_by_fan_in_(self, reach=2.4)  # as the reproduction reads it
 
 
 _SECTION = "LeCun et al. 1989, section 3.3"
