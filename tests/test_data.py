@@ -139,7 +139,7 @@ def test_elastic_is_simards_field_smoothed_by_scipy() -> None:
 def test_elastic_displacements_have_the_published_size() -> None:
     """A smoothed uniform field has the deviation alpha / sqrt(3) / (2 sigma sqrt(pi)) far from the edge."""
     images = torch.zeros(400, 1, 28, 28)
-    field = _displacements(images, 0, 0, np.arange(400)) * 14  # in pixels
+    field = _displacements(images, 0, 0, np.arange(400), 34.0) * 14  # in pixels
     middle = field[:, 13:15, 13:15]
     assert float(middle.std()) == pytest.approx(34 / 3**0.5 / (2 * 4 * np.pi**0.5), rel=0.05)
     assert abs(float(middle.mean())) < 0.15

@@ -1,6 +1,7 @@
 """The job of a recipe: its network, data, loss and optimiser, ready for the first update."""
 
 import contextlib
+import functools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from heirloom.data.augmentation import AUGMENTATIONS
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
-from heirloom.losses import LOSSES
+from heirloom.losses import LOSSES, cross_entropy
 from heirloom.models import create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
     CURVATURE_SAMPLES,
@@ -64,6 +65,8 @@ class Job:
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
         self.loss = LOSSES[recipe.loss]
+        if recipe.smoothing:
+            self.loss = functools.partial(cross_entropy, smoothing=recipe.smoothing)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = make_optimizer(recipe, self.model)
         self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
@@ -228,6 +231,8 @@ class Job:
             name, _, part = key.rpartition(".")
             if part == _AVERAGE and self.average:
                 self.average.tensors[name].copy_(value)
+            elif value.shape == parameters[name].shape:  # with the order in memory of the parameter
+                self.optimizer.state[parameters[name]][part] = torch.empty_like(parameters[name]).copy_(value)
             else:
                 self.optimizer.state[parameters[name]][part] = value.to(self.device)
 

