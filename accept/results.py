@@ -38,8 +38,7 @@ def check_recipe(path: Path, recipe: Recipe, seed: int) -> None:
 def finished_runs(recipes: Mapping[str, Recipe], root: Path) -> list[Line]:
     """The lines of all runs below ``root`` that have an evaluation, by recipe and seed.
 
-    Raises:
-        HeirloomError: (``E-run``) One was trained by another recipe, or a file of it is damaged.
+    Raises `HeirloomError` (``E-run``) if one was trained by another recipe, or a file of it is damaged.
     """
     lines = []
     for name, recipe in recipes.items():
@@ -97,11 +96,7 @@ def judged(row: Row, lines: Sequence[Line]) -> tuple[str, bool]:
 
 
 def page(lines: Sequence[Line], plan: Sequence[Row]) -> str:
-    """RESULTS.md: remarks.md with the tables in their places.
-
-    Raises:
-        HeirloomError: (``E-usage``) It has no place for a data set.
-    """
+    """RESULTS.md: remarks.md with the tables. Raises `HeirloomError` where it has no place for one."""
     sets = [tuple(line[key] for key in CONDITIONS) for line in lines]
     letters = {each: chr(ord("A") + i) for i, each in enumerate(dict.fromkeys(sets))}
     rows = [[letter, str(sets.count(each)), *each] for each, letter in letters.items()]
@@ -166,7 +161,7 @@ def _cells(row: Row, lines: Sequence[Line]) -> list[str]:
 def _not_run(row: Row, lines: Sequence[Line]) -> str:
     have = {line["seed"] for line in lines if line["recipe"] == row.recipe}
     missing = [{"seed": str(seed)} for seed in range(row.seeds) if str(seed) not in have]
-    return f"- {_link(row.recipe)}, seeds {_seeds(missing)}: no finished run.\n" if missing else ""
+    return f"- {_link(row.recipe)}, seed{'s' * (len(missing) > 1)} {_seeds(missing)}: no finished run.\n" if missing else ""
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -164,7 +164,7 @@ def test_what_is_collected_is_what_the_runs_hold(home: Path, capsys: pytest.Capt
     assert "make accept" in text.splitlines()[0]
     check_numbers(text, lines, TWO)
     assert table(text, "[`lenet5_digits`]")[0][2] == "0, 1 (of 3)"
-    assert "lenet5_digits.py), seeds 2: no finished run" in text
+    assert "lenet5_digits.py), seed 2: no finished run" in text
     out = capsys.readouterr().out
     assert re.search(r"^lenet5_digits: mean .* must reach 2.00 %: yes$", out, re.MULTILINE)
     before = text, (home / "RESULTS.csv").read_bytes()
@@ -241,7 +241,7 @@ def test_finished_runs_are_kept_and_the_others_go_on(
     assert not (home / "RESULTS.md").exists()  # one recipe alone does not replace the results of all
     monkeypatch.setattr(run, "PROGRAM", ("/nothing/is/left",))
     assert run.main([], TWO, home) == 0
-    assert "seeds 2: no finished run" not in (home / "RESULTS.md").read_text()
+    assert "lenet5_digits.py), seed" not in (home / "RESULTS.md").read_text()
 
 
 def test_missing_data_is_one_line(
