@@ -161,7 +161,9 @@ def _cells(row: Row, lines: Sequence[Line]) -> list[str]:
 def _not_run(row: Row, lines: Sequence[Line]) -> str:
     have = {line["seed"] for line in lines if line["recipe"] == row.recipe}
     missing = [{"seed": str(seed)} for seed in range(row.seeds) if str(seed) not in have]
-    return f"- {_link(row.recipe)}, seed{'s' * (len(missing) > 1)} {_seeds(missing)}: no finished run.\n" if missing else ""
+    if not missing:
+        return ""
+    return f"- {_link(row.recipe)}, seed{'s' * (len(missing) > 1)} {_seeds(missing)}: no finished run.\n"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
