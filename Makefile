@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PIP = PIP_CONSTRAINT=constraints.txt .venv/bin/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test check clean
+.PHONY: demo test check accept clean
 
 demo: .venv/installed
 	.venv/bin/heirloom train lenet5 --data digits
@@ -16,6 +16,11 @@ check: .venv/installed-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# Hours; started again, it goes on. JOBS=2 trains two at a time.
+JOBS = 1
+accept: .venv/installed
+	.venv/bin/python accept/run.py --jobs $(JOBS)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -160,8 +160,8 @@ def accuracy_line(metric: str, correct: int, n: int) -> str:
     return f"{metric} {100 * correct / n:.2f} % ({correct}/{n}), 95 % {100 * low:.2f} to {100 * high:.2f}"
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion.
+def wilson(correct: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion; a mean number of right answers need not be whole.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """

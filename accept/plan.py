@@ -1,0 +1,18 @@
+"""What the acceptance runs train, and what they must reach."""
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """A recipe, trained with the seeds 0 to ``seeds - 1``; what their mean accuracy must reach, or None."""
+
+    recipe: str
+    seeds: int
+    bound: float | None = None
+
+
+PLAN = (
+    Row("lenet5_digits", 5, 0.97),
+    Row("lenet5_mnist_1998", 3, 0.989),
+    Row("lenet5_mnist_1998_distorted", 3, 0.9905),
+)

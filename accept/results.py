@@ -1,0 +1,191 @@
+"""RESULTS.csv, one line per finished run, and RESULTS.md, made from those lines, the plan and remarks.md."""
+
+import csv
+import io
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from plan import Row
+
+from heirloom.data import DATA
+from heirloom.errors import HeirloomError
+from heirloom.evaluation import wilson
+from heirloom.recipes import Recipe, published
+from heirloom.runs import Run
+from heirloom.weights import load_model
+
+Line = Mapping[str, str]
+CONDITIONS = ("heirloom", "python", "torch", "numpy", "system", "processor", "device", "threads", "allocator")
+COLUMNS = (
+    "recipe", "seed", "model", "parameters", "data", "split", "images", "epochs", "minutes", "metric",
+    "correct", "n", "accuracy", "low", "high", *CONDITIONS,
+)  # fmt: skip
+REMARKS = Path(__file__).with_name("remarks.md")
+
+
+def check_recipe(path: Path, recipe: Recipe, seed: int) -> None:
+    """Raise `HeirloomError` (``E-run``) unless the run at ``path`` is one of this recipe and seed."""
+    was, now = Run(path).recipe.as_dict(), replace(recipe, seed=seed).as_dict()
+    changed = [f"{key} was {was[key]}, is {now[key]}" for key in now if was[key] != now[key]]
+    if changed:
+        what, remedy = f"{path.name} was trained by another recipe", f"move accept/runs/{path.name} away"
+        raise HeirloomError("E-run", what, why=", ".join(changed), remedy=remedy)
+
+
+def finished_runs(recipes: Mapping[str, Recipe], root: Path) -> list[Line]:
+    """The lines of all runs below ``root`` that have an evaluation, by recipe and seed.
+
+    Raises `HeirloomError` (``E-run``) if one was trained by another recipe, or a file of it is damaged.
+    """
+    lines = []
+    for name, recipe in recipes.items():
+        paths = (root / "accept" / "runs").glob(f"{name}-seed*/evaluations/test-center.json")
+        numbers = [(path.parents[1].name.removeprefix(f"{name}-seed"), path.parents[1]) for path in paths]
+        for seed, path in sorted((int(number), path) for number, path in numbers if number.isdecimal()):
+            check_recipe(path, recipe, seed)
+            try:
+                lines.append(_line(name, Run(path)))
+            except (KeyError, TypeError, ValueError, StopIteration) as error:
+                raise HeirloomError("E-run", f"{path.name} is damaged", why=repr(error)) from error
+    return lines
+
+
+def _line(name: str, run: Run) -> Line:
+    recipe, events = run.recipe, run.events()
+    ((metric, value),) = run.read_json("evaluations/test-center.json")["metrics"].items()
+    correct, n = value["correct"], value["n"]
+    seconds = [event["seconds"] for event in events if event.get("event") == "epoch"]
+    images = next(event["images"] for event in events if event.get("event") == "started")
+    parameters = sum(p.numel() for p in load_model(run.path).model.parameters())
+    minutes, shares = f"{sum(seconds) / 60:.2f}", [f"{p:.6f}" for p in (correct / n, *wilson(correct, n))]
+    cells = [name, recipe.seed, recipe.model, parameters, recipe.data, recipe.split, images, len(seconds)]
+    cells += [minutes, metric, correct, n, *shares, *(run.versions.get(key, "") for key in CONDITIONS)]
+    return dict(zip(COLUMNS, map(str, cells), strict=True))
+
+
+def csv_text(lines: Sequence[Line]) -> str:
+    """RESULTS.csv."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return out.getvalue()
+
+
+def read_csv(path: Path) -> list[Line]:
+    """The lines of RESULTS.csv."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def mean(lines: Sequence[Line]) -> float:
+    """Mean accuracy of runs, from their counts: no rounding decides whether a bound holds."""
+    return sum(int(line["correct"]) for line in lines) / sum(int(line["n"]) for line in lines)
+
+
+def judged(row: Row, lines: Sequence[Line]) -> tuple[str, bool]:
+    """A line about the runs of a recipe, and whether its bound holds."""
+    holds = row.bound is None or mean(lines) >= row.bound
+    words = f"{row.recipe}: mean {_percent(mean(lines))}, seeds {_seeds(lines)}"
+    if row.bound is not None:
+        words += f", must reach {_percent(row.bound)}: {'yes' if holds else 'MISSED'}"
+    return words, holds
+
+
+def page(lines: Sequence[Line], plan: Sequence[Row]) -> str:
+    """RESULTS.md: remarks.md with the tables. Raises `HeirloomError` where it has no place for one."""
+    sets = [tuple(line[key] for key in CONDITIONS) for line in lines]
+    letters = {each: chr(ord("A") + i) for i, each in enumerate(dict.fromkeys(sets))}
+    rows = [[letter, str(sets.count(each)), *each] for each, letter in letters.items()]
+    parts = dict.fromkeys((*DATA, "conditions"), "No finished run.\n")
+    if lines:
+        parts["conditions"] = _table(["", "runs", *CONDITIONS], rows)
+    parts["not_run"] = "".join(_not_run(row, lines) for row in plan)
+    text = REMARKS.read_text(encoding="utf-8")
+    for data in {line["data"]: None for line in lines}:
+        if f"{{{data}}}" not in text:
+            raise HeirloomError("E-usage", f"accept/remarks.md has no place {{{data}}}")
+        own = [(line, letters[each]) for line, each in zip(lines, sets, strict=True) if line["data"] == data]
+        parts[data] = _section(own, plan)
+    return text.format(**parts)
+
+
+def _section(own: Sequence[tuple[Line, str]], plan: Sequence[Row]) -> str:
+    """The tables of one data set: recipes, then single runs with the letters of their conditions."""
+    lines = [line for line, _ in own]
+    runs = {row: [line for line in lines if line["recipe"] == row.recipe] for row in plan}
+    measured = {f"`{line['metric']}` of {int(line['n']):,} images" for line in lines}
+    trained = {f"`{line['split']}`, {int(line['images']):,} images" for line in lines}
+    heads = ["recipe", "command", "seeds", "accuracy", "error", "standard deviation", "95 % of one run"]
+    heads += ["minutes a seed", "must reach", "published", "difference"]
+    table = _table(heads, [_cells(row, found) for row, found in runs.items() if found])
+    singles = [
+        [f"`{line['recipe']}`", line["seed"], _percent(float(line["accuracy"])),
+         str(int(line["n"]) - int(line["correct"])), _interval(float(line["low"]), float(line["high"])),
+         line["epochs"], line["minutes"], letter]
+        for line, letter in own
+    ]  # fmt: skip
+    heads = ["run", "seed", "accuracy", "errors", "95 %", "epochs", "minutes", "conditions"]
+    return (
+        f"Measured: {'; '.join(sorted(measured))}. One image is {100 / int(lines[0]['n']):.2g} points.\n"
+        f"Trained on: {'; '.join(sorted(trained))}.\n\n{table}\n{_table(heads, singles)}"
+    )
+
+
+def _cells(row: Row, lines: Sequence[Line]) -> list[str]:
+    share, n, printed = mean(lines), int(lines[0]["n"]), published(row.recipe)
+    accuracies = [int(line["correct"]) / int(line["n"]) for line in lines]
+    bound = source = difference = "–"
+    if row.bound is not None:
+        bound = f"{_percent(row.bound)}: {'yes' if judged(row, lines)[1] else '**no**'}"
+    if printed:
+        source = f"{_percent(printed.value)}, {printed.source}{'' if printed.verified else ' (second hand)'}"
+        alike = {line["metric"] for line in lines} == {printed.metric}
+        difference = f"{100 * (share - printed.value):+.2f}" if alike else f"it is {printed.metric}"
+    return [
+        _link(row.recipe),
+        f"`python accept/run.py {row.recipe} --seeds {max(int(line['seed']) for line in lines) + 1}`",
+        _seeds(lines) + (f" (of {row.seeds})" if len(lines) < row.seeds else ""),
+        _percent(share),
+        _percent(1 - share),
+        f"{100 * statistics.stdev(accuracies):.2f}" if len(lines) > 1 else "–",
+        _interval(*wilson(share * n, n)),
+        f"{statistics.mean(float(line['minutes']) for line in lines):.1f}",
+        *(bound, source, difference),
+    ]
+
+
+def _not_run(row: Row, lines: Sequence[Line]) -> str:
+    have = {line["seed"] for line in lines if line["recipe"] == row.recipe}
+    missing = [{"seed": str(seed)} for seed in range(row.seeds) if str(seed) not in have]
+    if not missing:
+        return ""
+    return f"- {_link(row.recipe)}, seed{'s' * (len(missing) > 1)} {_seeds(missing)}: no finished run.\n"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of numbers are set to the right."""
+    numeric = [all(re.match(r"[-+\d–]", row[i]) for row in rows) for i in range(len(heads))]
+    cells = [heads, ["---:" if right else "---" for right in numeric], *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in cells)
+
+
+def _seeds(lines: Sequence[Line]) -> str:
+    seeds = sorted(int(line["seed"]) for line in lines)
+    in_a_row = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
+    return f"{seeds[0]} to {seeds[-1]}" if in_a_row else ", ".join(map(str, seeds))
+
+
+def _link(recipe: str) -> str:
+    return f"[`{recipe}`](src/heirloom/recipes/{recipe}.py)"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{100 * low:.2f} to {100 * high:.2f}"
