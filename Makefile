@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PIP = PIP_CONSTRAINT=constraints.txt .venv/bin/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test check accept clean
+.PHONY: demo test check accept bench clean
 
 demo: .venv/installed
 	.venv/bin/heirloom train lenet5 --data digits
@@ -21,6 +21,10 @@ check: .venv/installed-dev
 JOBS = 1
 accept: .venv/installed
 	.venv/bin/python accept/run.py --jobs $(JOBS)
+
+# Half an hour on a quiet machine. MNIST must lie below HEIRLOOM_DATA. WORKLOADS=step runs a part of it.
+bench: .venv/installed
+	.venv/bin/python -m benchmarks.run $(WORKLOADS)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -19,9 +19,8 @@ def uniform_by_fan_in_(net: nn.Module, reach: float = 1.0) -> None:
     Source: LeCun et al. 1989, section 3.2 and LeCun et al. 1998, appendix A; with r = 1 EBLearn, the later
     library of the same group, whose demonstrations of LeNet-5 and of its second-order method start so.
     Departs: the papers print 2.4/F, without the root. So small weights leave the deeper units near zero,
-    where the second-order method of 1998 finds no curvature: its rates begin at their upper end, 0.025, in
+    where the second-order method of 1998 finds no curvature: its rates begin at their upper end in
     nearly all layers, where the paper reports 0.00007 to 0.016, and in our hands its first pass diverges.
-    With 1/sqrt(F) they begin between 0.00015 and 0.024.
     """
     for layer in net.modules():
         if isinstance(layer, TableConv2d):

@@ -4,8 +4,10 @@ Source: LeCun, Bottou, Bengio, Haffner 1998, section III.B and appendices A and 
 pattern an update, the second-order method with mu = 0.02 and second derivatives from 500 patterns before
 each pass, global rates of 0.0005 for two passes, 0.0002 for three, 0.0001 for three, 0.00005 for four and
 0.00001 thereafter, the criterion of equation 9. These figures came to us second hand.
-Departs: the constant j of equation 9 was not at hand, here 0.1; the order of the patterns is drawn anew
-for each pass; the 500 patterns are the first of the pass.
+Departs: the criterion is read with half the squared distances, mu being 0.02 (`optimizers.DAMPING`), and
+the initial weights with a root (`models/initialisation.py`): without them the first passes diverge. The
+constant j of equation 9 was not at hand, here 0.1. The order of the patterns is drawn anew for each pass;
+the 500 patterns are the first of the pass.
 Cost: about 20 minutes on one core.
 """
 

@@ -44,7 +44,9 @@ class Best61k(Chain):
             flatten=nn.Flatten(),  # 736
             output=nn.Linear(46 * 4 * 4, num_classes),  # 10
         )
-        self.to(memory_format=torch.channels_last)  # a quarter quicker here
+        for layer in self:
+            if isinstance(layer, nn.Conv2d):  # a quarter quicker here
+                layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores; see the class for shapes."""

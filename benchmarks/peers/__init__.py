@@ -1,0 +1,1 @@
+"""What others do: plain PyTorch, without a line of the library."""

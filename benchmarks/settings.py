@@ -1,0 +1,71 @@
+"""Every setting of the benchmarks, in one place. Imports no torch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+TARGET = 0.99
+"""Mean test accuracy on MNIST that a whole process has to reach."""
+
+PEER_EPOCHS = 4
+"""Of the peer's process; each of them is judged, and the first that reaches the target counts."""
+
+OURS = {
+    "lenet5_relu_max": (
+        "split=train+val epochs=3 batch_size=128 optimizer=adam lr=5e-3 schedule=one_cycle "
+        "loss=cross_entropy box=28 mean=0.1307 std=0.3081"
+    ),
+    "lenet5": (
+        "split=train+val epochs=8 batch_size=64 optimizer=adam lr=3e-3 schedule=one_cycle "
+        "loss=map box=28 mean=0.0784313725490196 std=0.7843137254901961"
+    ),
+}
+"""Network -> the recipe's settings for ``heirloom train <network> --data mnist`` in workload ``process``."""
+
+OUR_THREADS = {"lenet5_relu_max": 0, "lenet5": 0}
+"""0: as many as the library takes by itself, else ``--threads``."""
+
+WARM_UP, UPDATES = 50, 300
+"""Of workload ``step``: updates before the clock starts, and updates that are timed. Together they stay
+within one pass over the 60,000 images, so that all batches are full and nobody validates."""
+
+VARIANTS = {
+    "loader": [(0, 0), (1, 0), (0, 2), (1, 2)],
+    "eager": [(0, 0), (1, 0)],
+    "compiled": [(0, 0), (1, 0)],
+}
+"""Loop of a peer -> the (threads, loader's workers) that it is run with, 0 threads meaning
+PyTorch's default; the best one is its figure."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a network learns in workload ``step``, the same for us and the peers."""
+
+    loss: str
+    mean: float  # of grey values of 0 to 1
+    std: float
+    batch_size: int = 128
+    lr: float = 1e-3
+
+    def recipe(self, network: str, updates: int) -> dict[str, Any]:
+        """The same as arguments of `heirloom.Recipe`."""
+        return {
+            "model": network,
+            "data": "mnist",
+            "split": "train+val",
+            "max_steps": updates,
+            "batch_size": self.batch_size,
+            "optimizer": "adam",
+            "lr": self.lr,
+            "schedule": "constant",
+            "loss": self.loss,
+            "box": 28,
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+
+LEARNING = {
+    "lenet5": Learning("map", mean=0.1 / 1.275, std=1 / 1.275),
+    "lenet5_relu_max": Learning("cross_entropy", mean=0.1307, std=0.3081),
+}
