@@ -121,7 +121,7 @@ def test_a_shared_weight_has_the_sum_over_its_connections(shared: nn.Module) -> 
 
 
 def test_lenet5_starts_with_the_published_spread_of_rates() -> None:
-    """Appendix C reports 0.00007 to 0.016 during the first pass, at a global rate of 0.0005. Random images."""
+    """Appendix C reports 0.00007 to 0.016 during the first pass, at a global rate of 0.0005."""
     torch.manual_seed(0)
     net = create_model("lenet5")
     images, labels = torch.rand(500, 1, 32, 32), torch.randint(0, 10, (500,))
