@@ -40,7 +40,7 @@ def read_idx(path: Path, remedy: str = "") -> NDArray[np.uint8]:
             or more or less than it promises.
     """
     try:
-        with _unpacked(path) as stream:
+        with unpacked(path) as stream:
             return _read(stream, path, remedy)
     except EOFError as error:
         raise _bad(path, "its gzip stream is cut short", remedy) from error
@@ -89,8 +89,13 @@ def read_labelled(
 
 
 @contextlib.contextmanager
-def _unpacked(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, those that were packed if it is gzipped."""
+def unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked while they are read if it is gzipped.
+
+    Raises:
+        OSError: It is no regular file, or cannot be read; `gzip.BadGzipFile`, EOFError and `zlib.error` come
+            from damaged gzip data.
+    """
     if path.exists() and not path.is_file():  # a pipe might never end
         raise OSError("not a regular file")
     with path.open("rb") as file:
