@@ -9,6 +9,7 @@ Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", secti
 
 import contextlib
 import gzip
+import io
 import math
 import zlib
 from collections.abc import Iterator
@@ -96,14 +97,19 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
         OSError: It is no regular file, or cannot be read; `gzip.BadGzipFile`, EOFError and `zlib.error` come
             from damaged gzip data.
     """
-    if path.exists() and not path.is_file():  # a pipe might never end
-        raise OSError("not a regular file")
-    with path.open("rb") as file:
+    with opened(path) as file:
         if file.peek(2)[:2] == _GZIP:
             with gzip.GzipFile(fileobj=file) as unpacked:
                 yield unpacked  # type: ignore[misc]
         else:
             yield file
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """A file, opened to be read; a folder, or a pipe that might never end, is an OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError("not a regular file")
+    return path.open("rb")
 
 
 def _read(stream: BinaryIO, path: Path, remedy: str) -> NDArray[np.uint8]:
