@@ -299,6 +299,7 @@ def test_a_server_that_knows_no_ranges(server: Server, tmp_path: Path) -> None:
     server.special[FIRST] = [cut(1000), without_range]
     get(tmp_path, server.url)
     complete(tmp_path)
+    assert len(server.asked) == 5
 
 
 def test_a_range_that_was_not_asked_for(server: Server, tmp_path: Path) -> None:
