@@ -349,7 +349,9 @@ def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Data set: mnist or fashion_mnist.")],
     data_root: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder to put it below; else the first of HEIRLOOM_DATA, or a cache."),
+        typer.Option(
+            metavar="DIR", help="Folder to put it below; else the first of HEIRLOOM_DATA, or a cache."
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
