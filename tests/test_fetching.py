@@ -296,7 +296,7 @@ def test_always_cut_the_next_mirror_goes_on(server: Server, tmp_path: Path) -> N
 
 
 def test_a_server_that_knows_no_ranges(server: Server, tmp_path: Path) -> None:
-    server.special[FIRST] = [cut(1000), without_range]
+    server.special[FIRST] = [cut(300), without_range]
     get(tmp_path, server.url)
     complete(tmp_path)
     assert len(server.asked) == 5
@@ -304,9 +304,10 @@ def test_a_server_that_knows_no_ranges(server: Server, tmp_path: Path) -> None:
 
 def test_a_range_that_was_not_asked_for(server: Server, tmp_path: Path) -> None:
     other = {"Content_Range": f"bytes 0-{len(BODY) - 1}/{len(BODY)}"}
-    server.special[f"/a/{FIRST}"] = [cut(1000), gives(BODY, 206, **other)]
+    server.special[f"/a/{FIRST}"] = [cut(300), gives(BODY, 206, **other)]
     get(tmp_path, f"{server.url}/a", f"{server.url}/b")
     complete(tmp_path)
+    assert len(server.asked) == 6
 
 
 @pytest.mark.parametrize("left", [b"\x1f\x8b of another file", BODY[:500] + b"?", BODY + b"more", BODY])

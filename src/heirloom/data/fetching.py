@@ -139,7 +139,7 @@ def _alone(folder: Path, watcher: Watcher) -> Iterator[None]:
     """Wait until no other process fetches into ``folder``; a killed one keeps nothing locked."""
     lock = filelock.FileLock(folder / "lock")
     try:
-        with disk_errors(folder):
+        with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 lock.acquire(timeout=0)
@@ -170,12 +170,12 @@ def _from_mirror(
         fault = file.fault(part)
         if not fault:
             break
-        with disk_errors(part):
+        with _writing(part):
             part.unlink()
         # What was here before may have been the beginning of another file: once more, from zero.
         if not resumed:
             raise _Refused(fault)
-    with disk_errors(path):
+    with _writing(path):
         handle = os.open(part, os.O_RDWR)
         try:
             os.fsync(handle)
@@ -231,10 +231,10 @@ def _store(
         raise _Refused(f"{total:,} bytes, at most {most:,} can be right")
     began, done = time.monotonic(), start
     with _writing(part):
-        stored = part.open("ab", buffering=0)
-    with stored:
+        written = part.open("ab", buffering=0)
+    with written:
         with _writing(part):
-            stored.truncate(start)
+            written.truncate(start)
         while chunk := answer.read1(2**16):
             if not done and not chunk.startswith(b"\x1f\x8b"[: len(chunk)]):
                 page = chunk.lstrip()[:1] == b"<"
@@ -242,12 +242,12 @@ def _store(
             done += len(chunk)
             if done > most:
                 with _writing(part):
-                    stored.truncate(0)
+                    written.truncate(0)
                 raise _Refused(f"more than {most:,} bytes, an endless answer")
             with _writing(part):
                 rest = memoryview(chunk)
                 while rest:  # a disk that fills up takes a part
-                    rest = rest[stored.write(rest) :]
+                    rest = rest[written.write(rest) :]
             watcher.progress(f"{file.name}.gz", done, total)
             seconds = time.monotonic() - began
             if seconds > GRACE and (done - start) / seconds < SLOWEST:
@@ -256,8 +256,8 @@ def _store(
         raise _Cut(f"cut after {done:,} of {total:,} bytes")
 
 
-def _writing(part: Path) -> contextlib.AbstractContextManager[None]:
-    return disk_errors(part, "free some space, then fetch again: it goes on from here")
+def _writing(path: Path) -> contextlib.AbstractContextManager[None]:
+    return disk_errors(path, "free some space, then fetch again: it goes on from here")
 
 
 def _size(path: Path) -> int:
