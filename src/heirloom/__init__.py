@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heirloom.auditing.explaining import Explanation, explain
     from heirloom.claim import Claim
     from heirloom.data import Dataset, load_data
+    from heirloom.data.fetching import fetch
     from heirloom.data.preprocessing import Preprocess
     from heirloom.differences import Difference, diff
     from heirloom.errors import HeirloomError
@@ -39,6 +40,7 @@ _HOMES = {
     "auditing.explaining": ("Explanation", "explain"),
     "data": ("Dataset", "load_data"),
     "data.preprocessing": ("Preprocess",),
+    "data.fetching": ("fetch",),
     "recipes": ("Recipe", "find_recipe"),
     "training": ("resume", "train"),
     "evaluation": ("Evaluation", "evaluate"),
@@ -52,8 +54,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "LoadedModel",
     "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
-    "audit", "create_model", "diff", "evaluate", "explain", "find_recipe", "list_models", "load_data",
-    "load_model", "predict", "report", "resume", "save_model", "summary", "trace", "train",
+    "audit", "create_model", "diff", "evaluate", "explain", "fetch", "find_recipe", "list_models",
+    "load_data", "load_model", "predict", "report", "resume", "save_model", "summary", "trace", "train",
 ]  # fmt: skip
 
 

@@ -73,6 +73,10 @@ OwnModel = Annotated[
     str | None,
     typer.Option("--model", metavar="FILE.PY:CLASS", help="The network, where it is code of your own."),
 ]
+DataRoots = Annotated[
+    list[Path] | None,
+    typer.Option("--data-root", metavar="DIR", help="Folder with data sets, looked below first; repeatable."),
+]
 InputSize = Annotated[str | None, typer.Option(metavar="C,H,W", help="Size of one input, without the batch.")]
 
 
@@ -213,12 +217,15 @@ def train(
     device: Device = None,
     threads: Threads = None,
     checkpoint_every: Every = 0,
+    data_root: DataRoots = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a network, evaluate it once on the test split, and write a report."""
+    from heirloom.data import roots
     from heirloom.recipes import find_recipe
     from heirloom.training import train
 
+    roots.use(data_root or [])
     _, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
     accuracies, paths = [], []
     for number in range(seeds):
@@ -244,15 +251,18 @@ def resume(
     device: Device = None,
     threads: Threads = None,
     checkpoint_every: Every = 0,
+    data_root: DataRoots = None,
     quiet: Quiet = False,
     prove: Annotated[
         bool, typer.Option("--prove", help="Then train it again without a break; exit 1 if a byte differs.")
     ] = False,
 ) -> None:
     """Go on with a run that was interrupted; the end is the same, bit by bit."""
+    from heirloom.data import roots
     from heirloom.training import prove as repeat
     from heirloom.training import resume
 
+    roots.use(data_root or [])
     events = resume(run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
     _, path = _follow(events, model, quiet, str(run))
     if prove:
@@ -265,10 +275,12 @@ def resume(
 
 
 @app.command()
-def report(run: RunPath, model: OwnModel = None) -> None:
+def report(run: RunPath, model: OwnModel = None, data_root: DataRoots = None) -> None:
     """Write the report of a finished run: one file, no scripts."""
+    from heirloom.data import roots
     from heirloom.reports import report
 
+    roots.use(data_root or [])
     print(report(run, model))
 
 
@@ -278,11 +290,14 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="Data set; by default the run's own.")] = None,
     split: Annotated[str, typer.Option(help="train, val, test, or several joined by +.")] = "test",
     model: OwnModel = None,
+    data_root: DataRoots = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
 ) -> None:
     """Measure the accuracy on a split, with its 95 % interval."""
+    from heirloom.data import roots
     from heirloom.evaluation import evaluate
 
+    roots.use(data_root or [])
     found = evaluate(run, data, split=split, model=model)
     if format is PlainForm.text:
         print(found.line())
@@ -329,8 +344,33 @@ def predict(
         raise typer.Exit(3)
 
 
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set: mnist or fashion_mnist.")],
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder to put it below; else the first of HEIRLOOM_DATA, or a cache."
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Download a data set, checked; what is there already is only checked."""
+    from heirloom.data.fetching import fetch
+    from heirloom.progress import downloads
+
+    try:
+        with downloads(quiet) as watcher:
+            folder = fetch(name, data_root, watcher=watcher)
+    except KeyboardInterrupt:
+        print("stopped; to go on, give the same command again", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"{name}, all files as published: {folder}")
+
+
 def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str = "") -> tuple[float, str]:
     """Show a run, then evaluate it once on the test split and write its report; accuracy and path."""
+    from heirloom.data import roots
     from heirloom.evaluation import accuracy_line, evaluate
     from heirloom.events import Started
     from heirloom.progress import shown
@@ -360,7 +400,8 @@ def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str
             page = report(run.path, model)
         except _Stopped:
             own = ["--model", model] if model and ":" in model else []
-            again = shlex.join(["heirloom", "resume", path, *own])
+            data = [word for root in roots.used() for word in ("--data-root", str(root))]
+            again = shlex.join(["heirloom", "resume", path, *own, *data])
             print(f"stopped at step {step}; go on with: {again}", file=sys.stderr)
             raise typer.Exit(128 + interruption.signal) from None
     print(accuracy_line(name, value["correct"], value["n"]))

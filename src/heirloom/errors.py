@@ -28,6 +28,7 @@ STATUS = {
     "E-disk": 5,
     "E-device": 5,
     "E-locked": 5,
+    "E-fetch": 5,
     # 6: training
     "E-diverged": 6,
 }

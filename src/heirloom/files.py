@@ -17,8 +17,14 @@ def sha256(data: bytes) -> str:
 
 
 @contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write at ``path`` into one clear line."""
+def disk_errors(
+    path: Path,
+    remedy: str = "free some space, then go on with: heirloom resume; what was saved before is intact",
+) -> Iterator[None]:
+    """Turn the operating system's refusals to write at ``path`` into one clear line.
+
+    ``remedy`` is what to do about a full disk.
+    """
     try:
         yield
     except OSError as error:
@@ -28,7 +34,7 @@ def disk_errors(path: Path) -> Iterator[None]:
                 "cannot write",
                 where=str(path),
                 why=(error.strerror or str(error)).lower(),
-                remedy="free some space, then go on with: heirloom resume; what was saved before is intact",
+                remedy=remedy,
             ) from error
         raise HeirloomError(
             "E-output-unwritable",

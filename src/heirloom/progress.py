@@ -1,4 +1,4 @@
-"""What training shows while it runs: a bar on a terminal, plain lines everywhere else. All on stderr."""
+"""What training and downloads show: a bar on a terminal, plain lines everywhere else. All on stderr."""
 
 import os
 import sys
@@ -7,8 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
 
+from heirloom.data.fetching import Watcher
 from heirloom.events import Epoch, Event, Note, Started, Step
 
 
@@ -57,11 +66,16 @@ class Display:
         """An epoch is done."""
 
     def line(self, text: str) -> None:
-        """Say something. Training goes on where nobody listens any more."""
-        try:
-            print(text, file=sys.stderr, flush=True)
-        except OSError:
-            sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        """Say something."""
+        _say(text)
+
+
+def _say(text: str) -> None:
+    """Print on stderr. Work goes on where nobody listens any more."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 class _Timed(Display):
@@ -150,3 +164,55 @@ class _Bar(_Timed):
 
     def line(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def downloads(quiet: bool) -> Iterator[Watcher]:
+    """What watches a download; it says only what went wrong if ``quiet``."""
+    console = Console(stderr=True, highlight=False)
+    if quiet:
+        yield _Notes()
+    elif console.is_terminal and not console.is_dumb_terminal:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=console,
+        ) as progress:
+            yield _FileBars(progress)
+    else:
+        yield _FileLines()
+
+
+class _Notes(Watcher):
+    def note(self, text: str) -> None:
+        _say(text)
+
+
+class _FileLines(_Notes):
+    """One line when a file begins."""
+
+    def __init__(self) -> None:
+        self.file = ""
+
+    def progress(self, file: str, done: int, total: int | None) -> None:
+        if file != self.file:
+            self.file = file
+            _say(f"fetching {file}" + (f", {total:,} bytes" if total else ""))
+
+
+class _FileBars(Watcher):
+    """One bar for each file."""
+
+    def __init__(self, bars: Progress) -> None:
+        self.bars = bars
+        self.tasks: dict[str, TaskID] = {}
+
+    def note(self, text: str) -> None:
+        self.bars.console.print(text, markup=False, soft_wrap=True)
+
+    def progress(self, file: str, done: int, total: int | None) -> None:
+        if file not in self.tasks:
+            self.tasks[file] = self.bars.add_task(file)
+        self.bars.update(self.tasks[file], completed=done, total=total)

@@ -9,6 +9,7 @@ Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", secti
 
 import contextlib
 import gzip
+import io
 import math
 import zlib
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def read_idx(path: Path, remedy: str = "") -> NDArray[np.uint8]:
             or more or less than it promises.
     """
     try:
-        with _unpacked(path) as stream:
+        with unpacked(path) as stream:
             return _read(stream, path, remedy)
     except EOFError as error:
         raise _bad(path, "its gzip stream is cut short", remedy) from error
@@ -89,16 +90,26 @@ def read_labelled(
 
 
 @contextlib.contextmanager
-def _unpacked(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, those that were packed if it is gzipped."""
-    if path.exists() and not path.is_file():  # a pipe might never end
-        raise OSError("not a regular file")
-    with path.open("rb") as file:
+def unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked while they are read if it is gzipped.
+
+    Raises:
+        OSError: It is no regular file, or cannot be read; `gzip.BadGzipFile`, EOFError and `zlib.error` come
+            from damaged gzip data.
+    """
+    with opened(path) as file:
         if file.peek(2)[:2] == _GZIP:
             with gzip.GzipFile(fileobj=file) as unpacked:
                 yield unpacked  # type: ignore[misc]
         else:
             yield file
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """A file, opened to be read; a folder, or a pipe that might never end, is an OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError("not a regular file")
+    return path.open("rb")
 
 
 def _read(stream: BinaryIO, path: Path, remedy: str) -> NDArray[np.uint8]:

@@ -18,15 +18,10 @@ from numpy.typing import NDArray
 
 from heirloom.data import Dataset, Split
 from heirloom.data.idx import read_labelled
+from heirloom.data.published import NAMES
 from heirloom.data.roots import find_files
 from heirloom.errors import HeirloomError
 
-FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
 CLASSES = {
     "mnist": tuple("0123456789"),
     "fashion_mnist": (
@@ -56,7 +51,7 @@ def fashion_mnist(roots: Sequence[Path | str] = ()) -> Dataset:
 
 def _load(name: str, roots: Sequence[Path | str]) -> Dataset:
     classes = CLASSES[name]
-    paths = find_files(name, FILES, roots)
+    paths = find_files(name, NAMES, roots)
     remedy = f"move it away, then: heirloom fetch {name}"
     images, labels = read_labelled(paths[0], paths[1], len(classes), remedy)
     test_images, test_labels = read_labelled(paths[2], paths[3], len(classes), remedy)

@@ -30,6 +30,11 @@ def use(roots: Sequence[Path | str]) -> None:
     _used = tuple(Path(root) for root in roots)
 
 
+def used() -> tuple[Path, ...]:
+    """What was given to `use`."""
+    return _used
+
+
 def cache() -> Path:
     """The root in the user's cache folder: what `fetch` fills by default."""
     import platformdirs
@@ -52,7 +57,7 @@ def find_files(name: str, files: Sequence[str], roots: Sequence[Path | str] = ()
     folders = [root / name for root in all_roots(roots)]
     most: tuple[int, Path, str] = (0, Path(), "")
     for folder in folders:
-        found = [stored(folder, file) for file in files]
+        found = [stored(folder, f"{file}.gz", file) for file in files]
         there = [path for path in found if path is not None]
         if len(there) == len(files):
             return there
@@ -71,9 +76,9 @@ def find_files(name: str, files: Sequence[str], roots: Sequence[Path | str] = ()
     )
 
 
-def stored(folder: Path, file: str) -> Path | None:
-    """The file in ``folder``, gzipped before plain, or None. A pipe or a folder counts, to be refused."""
-    for path in (folder / f"{file}.gz", folder / file):
+def stored(folder: Path, *names: str) -> Path | None:
+    """The first of these names that ``folder`` has, or None. A pipe or a folder counts, to be refused."""
+    for path in (folder / name for name in names):
         try:
             if path.exists():
                 return path
