@@ -53,6 +53,7 @@ class Job:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         dataset = load_data(recipe.data)
+        self.notes = dataset.notes
         chosen = dataset.split(recipe.split)
         limit = recipe.train_limit or len(chosen)
         chosen = Split(chosen.images[:limit], chosen.labels[:limit])

@@ -152,7 +152,7 @@ def _go(run: Run, job: Job, threads: int, checkpoint_every: int, notes: list[str
         if job.batch_size == 1:  # its preparations take longer than the convolutions
             torch._C._set_mkldnn_enabled(False)
         try:
-            for text in notes:
+            for text in [*job.notes, *notes]:
                 yield Note(text)
             yield from _steps(run, job, log, checkpoint, checkpoint_every)
         finally:
