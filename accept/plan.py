@@ -15,4 +15,12 @@ PLAN = (
     Row("lenet5_digits", 5, 0.97),
     Row("lenet5_mnist_1998", 3, 0.989),
     Row("lenet5_mnist_1998_distorted", 3, 0.9905),
+    Row("lenet5_mnist", 5, 0.9935),
+    Row("lenet5_softmax_mnist", 5),
+    Row("lenet5_relu_max_mnist", 5, 0.99),
+    Row("lenet_caffe_mnist", 5, 0.989),
+    Row("lenet_caffe_mnist_deck003", 2, 0.99),
+    Row("lenet1_mnist", 5),
+    Row("lenet_1989_mnist", 5),
+    Row("mnist_best_61k", 3, 0.996),
 )
