@@ -34,10 +34,10 @@ def test_the_average_is_the_formula() -> None:
         expected = (1 - weight) * expected + weight * value
         assert float(average.tensors["0.weight"]) == pytest.approx(expected)
     with average.swapped_in():
-        assert float(net[0].weight) == pytest.approx(expected)
-        assert float(net[1].running_mean) == pytest.approx(float(average.tensors["1.running_mean"]))
-    assert float(net[0].weight) == 8.0
-    assert float(net[1].running_mean) == 80.0
+        assert net[0].weight.item() == pytest.approx(expected)
+        assert net[1].running_mean.item() == pytest.approx(float(average.tensors["1.running_mean"]))
+    assert net[0].weight.item() == 8.0
+    assert net[1].running_mean.item() == 80.0
     assert "1.num_batches_tracked" not in average.tensors
 
 

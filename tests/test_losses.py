@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from heirloom.losses import LOSSES, RUBBISH
+from heirloom.losses import LOSSES, RUBBISH, loss_of
 from heirloom.optimizers import learning_rate, make_optimizer, set_rates
 from heirloom.recipes import Recipe, find_recipe
 
@@ -125,3 +125,17 @@ def test_sgd_is_caffes_with_its_bias_rate_and_a_changing_schedule() -> None:
         optimizer.step()
         for name, parameter in net.named_parameters():
             torch.testing.assert_close(parameter.detach(), weights[name])
+
+
+def test_temperature_and_smoothing() -> None:
+    """By the definitions, with a softmax written out."""
+    scores, labels = torch.tensor([[3.0, -1.0, 0.5], [0.0, 2.0, 1.0]]), torch.tensor([0, 2])
+    recipe = Recipe("lenet5_relu_max", "mnist", temperature=4.0, smoothing=0.3)
+    expected = 0.0
+    for row, label in zip(scores.tolist(), labels.tolist(), strict=True):
+        total = sum(math.exp(score / 4) for score in row)
+        for k, score in enumerate(row):
+            target = (0.7 if k == label else 0.0) + 0.3 / 3
+            expected -= target * math.log(math.exp(score / 4) / total) / 2
+    assert float(loss_of(recipe)(scores, labels)) == pytest.approx(expected)
+    assert loss_of(Recipe("lenet5", "mnist", loss="map")) is LOSSES["map"]

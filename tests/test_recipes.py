@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heirloom.errors import HeirloomError
+from heirloom.models import UNPUBLISHED
 from heirloom.recipes import RECIPES, Recipe, find_recipe
 
 BASE = Recipe(model="lenet5", data="digits")
@@ -18,8 +19,7 @@ BASE = Recipe(model="lenet5", data="digits")
 def test_recipes_survive_json_and_bear_their_names(name: str) -> None:
     found, recipe = find_recipe(name)
     assert found == name
-    own = recipe.model.rpartition(":")[2] if ":" in recipe.model else recipe.model
-    assert name.startswith(f"{own}_{recipe.data}") or name == own
+    assert name.startswith(f"{recipe.model}_{recipe.data}") or recipe.model in UNPUBLISHED
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
     if name == f"{recipe.model}_{recipe.data}":
         assert find_recipe(recipe.model, recipe.data) == (name, recipe)
@@ -61,7 +61,7 @@ def test_settings() -> None:
     ("setting", "words"),
     [
         ("epoch=3", "unknown key 'epoch': did you mean 'epochs'"),
-        ("qqq=3", "unknown key 'qqq': known: augment, batch_size"),
+        ("qqq=3", "unknown key 'qqq': known: augment, average, batch_size"),
         ("epochs", "a setting is key=value"),
         ("epochs=3.5", "epochs must be int"),
         ("epochs=0", "at least 1"),
@@ -77,13 +77,33 @@ def test_settings() -> None:
         ("max_steps=-1", "0 or more"),
         ("optimizer=adm", "did you mean 'adam'"),
         ("schedule=cosin", "did you mean 'cosine'"),
-        ("augment=elastic", "planar"),
+        ("augment=elastc", "did you mean 'elastic'"),
+        ("bias_lr=0", "above 0"),
+        ("average=1", "below 1"),
+        ("temperature=0", "above 0"),
+        ("smoothing=1", "below 1"),
+        ("schedule=steps", "lr_steps=: schedule is steps"),
+        ("lr_steps=2:0.5", "schedule is cosine"),
+        ("lr_steps=2", "must be EPOCH:FACTOR pairs"),
+        ("lr_steps=0:0.5", "must be EPOCH:FACTOR pairs"),
+        ("lr_steps=3:0.5 2:0.1", "must be EPOCH:FACTOR pairs"),
+        ("lr_steps=3:nan", "must be EPOCH:FACTOR pairs"),
     ],
 )
 def test_wrong_settings(setting: str, words: str) -> None:
     with pytest.raises(HeirloomError, match=words) as caught:
         BASE.changed([setting])
     assert caught.value.code == "E-recipe"
+
+
+def test_settings_that_exclude_each_other() -> None:
+    for together, words in [
+        (["loss=map", "smoothing=0.1"], "must be 0 where loss=map"),
+        (["optimizer=nesterov", "momentum=0"], "above 0 for nesterov"),
+    ]:
+        with pytest.raises(HeirloomError, match=words):
+            BASE.changed(together)
+    assert BASE.changed(["schedule=steps", "lr_steps=2:0.5 7:0.1"]).lr_factor(6) == 0.5
 
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from conftest import QUICK
 
-from heirloom.data import load_data
+from heirloom.data import Split, load_data
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
@@ -395,3 +395,24 @@ def test_own_networks_that_do_not_fit_are_told_so(tmp_path: Path) -> None:
     ):
         with pytest.raises(HeirloomError, match=words):
             list(train(Recipe(model=f"{tmp_path}/own.py:{name}", data="digits"), out=tmp_path / "run"))
+
+
+def test_a_run_is_not_resumed_with_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pixel of one training image differs; the run as it was goes on when the file is back."""
+    events = train(SHORT, out=tmp_path / "run", threads=1)
+    for event in events:
+        if isinstance(event, Step) and event.step == 5:
+            break
+    events.close()
+    good = load_data("digits")
+    images = good.splits["train"].images.clone()
+    images[7, 0, 3, 3] ^= 1
+    changed = dataclasses.replace(
+        good, splits=good.splits | {"train": Split(images, good.splits["train"].labels)}
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("heirloom.job.load_data", lambda name: changed)
+        with pytest.raises(HeirloomError, match="no longer what the run was trained on") as caught:
+            list(resume(tmp_path / "run"))
+        assert caught.value.code == "E-checkpoint"
+    assert isinstance(list(resume(tmp_path / "run"))[-1], Done)

@@ -1,7 +1,6 @@
 """The job of a recipe: its network, data, loss and optimiser, ready for the first update."""
 
 import contextlib
-import functools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,8 @@ from heirloom.data.augmentation import AUGMENTATIONS
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
-from heirloom.losses import LOSSES, cross_entropy
+from heirloom.files import sha256
+from heirloom.losses import loss_of
 from heirloom.models import create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
     CURVATURE_SAMPLES,
@@ -63,11 +63,10 @@ class Job:
             check_chain(self.model)
         self.model.to(device)
         self.train = self._ready(chosen)
+        self._data = sha256(chosen.images.numpy().tobytes() + chosen.labels.numpy().tobytes())
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
-        self.loss = LOSSES[recipe.loss]
-        if recipe.smoothing:
-            self.loss = functools.partial(cross_entropy, smoothing=recipe.smoothing)
+        self.loss = loss_of(recipe)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = make_optimizer(recipe, self.model)
         self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
@@ -192,7 +191,7 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""
-        return {"recipe": self._recipe()}
+        return {"recipe": self._recipe(), "data": self._data}
 
     def _recipe(self) -> dict[str, Any]:
         """What decides every update: all but where things lie."""
@@ -225,6 +224,13 @@ class Job:
                 where="recipe.json",
                 why=", ".join(changed),
                 remedy="change it back, or start another run from these weights: heirloom train --weights",
+            )
+        if checkpoint.state.get("data", self._data) != self._data:
+            raise HeirloomError(
+                "E-checkpoint",
+                f"{self.recipe.data} is no longer what the run was trained on",
+                why="other images or labels",
+                remedy="put the files back, or name their folder with --data-root",
             )
         fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
         parameters = dict(self.model.named_parameters())

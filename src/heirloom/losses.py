@@ -3,11 +3,14 @@
 Shape: scores (B, K), labels (B,) int64; the result is one number, a mean over the batch.
 """
 
+import functools
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from heirloom.recipes import Recipe
 
 RUBBISH = 0.1
 """The constant j of equation 9."""
@@ -58,9 +61,25 @@ def squared_error(scores: Tensor, labels: Tensor) -> Tensor:
     return (scores - targets).square().sum(dim=1).mean() / 2
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+LOSSES: dict[str, Loss] = {
     "cross_entropy": cross_entropy,
     "mean_squared": mean_squared,
     "map": discriminative_map,
     "squared_error": squared_error,
 }
+
+
+def loss_of(recipe: Recipe) -> Loss:
+    """The loss of a recipe, with its smoothing and its temperature.
+
+    Source: temperature, Hinton, Vinyals, Dean 2015, "Distilling the knowledge in a neural network": the
+    scores are divided by it. LeNet-5's penalties differ by about a hundred, where a softmax is saturated.
+    """
+    loss = LOSSES[recipe.loss]
+    if recipe.smoothing:
+        loss = functools.partial(cross_entropy, smoothing=recipe.smoothing)
+    if recipe.temperature == 1:
+        return loss
+    return lambda scores, labels: loss(scores / recipe.temperature, labels)

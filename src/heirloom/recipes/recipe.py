@@ -34,6 +34,7 @@ class Recipe:
     lr_steps: str = ""  # for steps: "2:0.4 5:0.2" is lr, from epoch 2 (after two) 0.4 lr, from epoch 5 0.2 lr
     average: float = 0.0  # decay of a moving average of the weights, which is what is saved; 0 means none
     loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"
+    temperature: float = 1.0  # the loss sees scores divided by it
     smoothing: float = 0.0  # of cross_entropy: the true class has 1 - s, all together share s
     augment: Literal["none", "planar", "planar_pool", "elastic", "planar_elastic"] = "none"
     box: int = 0  # side in pixels of the square that an image is fitted into; 0 means the whole input
@@ -50,6 +51,7 @@ class Recipe:
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("lr", 0 < self.lr < math.inf, "above 0"),
             ("bias_lr", 0 < self.bias_lr < math.inf, "above 0"),
+            ("temperature", 0 < self.temperature < math.inf, "above 0"),
             ("smoothing", 0 <= self.smoothing < 1, "at least 0 and below 1"),
             ("smoothing", not self.smoothing or self.loss == "cross_entropy", f"0 where loss={self.loss}"),
             ("average", 0 <= self.average < 1, "at least 0 and below 1"),
