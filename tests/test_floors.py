@@ -30,7 +30,7 @@ FLOORS = (
     ),
     ("tracing", "rows", "ops"),
     ("models",),
-    ("layers", "images", "claim", "files", "documents", "memory", "errors", "version"),
+    ("layers", "kernels", "images", "claim", "files", "documents", "memory", "errors", "version"),
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,6 +1,7 @@
 """The job of a recipe: its network, data, loss and optimiser, ready for the first update."""
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,7 +214,9 @@ class Job:
             HeirloomError: (``E-checkpoint``) It was made with another recipe; (``E-weights-model``) the code
                 of the network was changed since.
         """
-        before, now = checkpoint.state.get("recipe", {}), self._recipe()
+        now = self._recipe()
+        # What an older release did not know yet has its default.
+        before = dataclasses.asdict(Recipe(model="", data="")) | checkpoint.state.get("recipe", {})
         changed = [
             f"{key} was {before.get(key)}, is {now[key]}" for key in now if before.get(key) != now[key]
         ]
