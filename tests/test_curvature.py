@@ -15,6 +15,7 @@ from heirloom.layers import RBF, Chain, ScaledTanh, Subsampling, TableConv2d
 from heirloom.losses import LOSSES, cross_entropy
 from heirloom.models import create_model
 from heirloom.optimizers import DiagonalLevenbergMarquardt
+from heirloom.recipes import Recipe
 from heirloom.training import resume, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -137,7 +138,7 @@ def test_lenet5_starts_with_the_published_spread_of_rates() -> None:
 def test_an_update() -> None:
     net = nn.Linear(2, 1)
     before, bias = net.weight.detach().clone(), net.bias.detach().clone()
-    optimizer = DiagonalLevenbergMarquardt(net.parameters(), lr=0.5)
+    optimizer = DiagonalLevenbergMarquardt(Recipe("lenet5", "digits", optimizer="sdlm", lr=0.5), net)
     optimizer.set_curvature({net.weight: torch.tensor([[0.06, 0.46]]), net.bias: torch.tensor([0.0])})
     net(torch.tensor([[3.0, -1.0]])).sum().backward()
     optimizer.step()

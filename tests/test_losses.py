@@ -1,13 +1,15 @@
 """The published losses against the formulas written out, and the schedules against closed forms."""
 
+import copy
 import dataclasses
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from heirloom.losses import LOSSES, RUBBISH, loss_of
-from heirloom.optimizers import learning_rate, make_optimizer, set_rates
+from heirloom.optimizers import OPTIMIZERS, learning_rate, set_rates
 from heirloom.recipes import Recipe, find_recipe
 
 PENALTIES = torch.tensor([[0.5, 2.0, 9.0], [3.0, 0.1, 1.0]], dtype=torch.float64)
@@ -87,18 +89,31 @@ def test_the_ladder_of_1998() -> None:
     assert learning_rate(recipe, 20, 200, 10) == pytest.approx(2e-4)
 
 
-def test_optimizers_take_the_recipes_numbers() -> None:
-    net = torch.nn.Linear(2, 3)
-    recipe = Recipe("lenet5", "digits", optimizer="sgd", momentum=0.7, weight_decay=0.1)
-    sgd = make_optimizer(recipe, net)
-    assert isinstance(sgd, torch.optim.SGD)
-    (group,) = sgd.param_groups
-    assert (group["momentum"], group["weight_decay"], group["nesterov"]) == (0.7, 0.1, False)
-    nesterov = make_optimizer(dataclasses.replace(recipe, optimizer="nesterov"), net)
-    assert nesterov.param_groups[0]["nesterov"] is True
-    adam = make_optimizer(Recipe("lenet5", "digits", momentum=0.8, weight_decay=0.2), net)
-    assert isinstance(adam, torch.optim.AdamW)
-    assert (adam.param_groups[0]["betas"], adam.param_groups[0]["weight_decay"]) == ((0.8, 0.999), 0.2)
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("sgd", lambda p: torch.optim.SGD(p, 0.1, momentum=0.7, weight_decay=0.01)),
+        ("nesterov", lambda p: torch.optim.SGD(p, 0.1, momentum=0.7, weight_decay=0.01, nesterov=True)),
+        ("adam", lambda p: torch.optim.AdamW(p, 0.1, betas=(0.7, 0.999), weight_decay=0.01, fused=True)),
+    ],
+)
+def test_optimizers_are_pytorchs_bit_by_bit(name: str, theirs: Callable[..., torch.optim.Optimizer]) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(40, 30), torch.nn.Tanh(), torch.nn.Linear(30, 3))
+    twin = copy.deepcopy(net)
+    recipe = Recipe(
+        "lenet5", "digits", optimizer=name, lr=0.1, momentum=0.7, weight_decay=0.01, schedule="constant"
+    )  # type: ignore[arg-type]
+    ours, other = OPTIMIZERS[name](recipe, net), theirs(twin.parameters())
+    x, y = torch.randn(16, 40), torch.randint(0, 3, (16,))
+    for step in range(20):
+        set_rates(ours, recipe, step, 20, 5)
+        for optimizer, model in ((ours, net), (other, twin)):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    for first, second in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(first, second)
 
 
 def test_sgd_is_caffes_with_its_bias_rate_and_a_changing_schedule() -> None:
@@ -111,7 +126,7 @@ def test_sgd_is_caffes_with_its_bias_rate_and_a_changing_schedule() -> None:
     net, x, y = torch.nn.Linear(4, 3), torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])
     weights = {name: p.detach().clone() for name, p in net.named_parameters()}
     velocity = {name: torch.zeros_like(p) for name, p in weights.items()}
-    optimizer = make_optimizer(recipe, net)
+    optimizer = OPTIMIZERS["sgd"](recipe, net)
     for step in range(20):
         rate = 0.5 if step < 5 else 0.25 if step < 15 else 0.05
         optimizer.zero_grad()

@@ -53,3 +53,18 @@ def test_another_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: Other())
     memory.keep_freed_memory()
     assert memory.allocator() == "as the system has it"
+
+
+def test_training_does_without_the_compiler(tmp_path: Path) -> None:
+    """Its import is more than a second of every start."""
+    code = (
+        "import sys; from conftest import QUICK; from heirloom.training import train\n"
+        "from heirloom.evaluation import evaluate\n"
+        "list(train(QUICK, out=sys.argv[1], threads=1)); evaluate(sys.argv[1])\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "run")],
+        cwd=Path(__file__).parent, check=True, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "False\n"

@@ -23,8 +23,8 @@ from heirloom.losses import loss_of
 from heirloom.models import create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
     CURVATURE_SAMPLES,
+    OPTIMIZERS,
     DiagonalLevenbergMarquardt,
-    make_optimizer,
     set_rates,
 )
 from heirloom.recipes import Recipe
@@ -69,7 +69,7 @@ class Job:
         self.val = self._ready(dataset.split("val")) if held_out else None
         self.loss = loss_of(recipe)
         with faults_of(recipe.model, "optimizer"):
-            self.optimizer = make_optimizer(recipe, self.model)
+            self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
         self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
         self.steps = self.steps_per_epoch * recipe.epochs
         if recipe.max_steps:
@@ -156,7 +156,7 @@ class Job:
                 why=f"learning rate {lr:.3g}",
                 remedy="lower the rate: --set lr=...; the update was not made, the last checkpoint is good",
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         with faults_of(recipe.model, f"step {step + 1}"):
             loss.backward()
             self.optimizer.step()
@@ -171,10 +171,9 @@ class Job:
     def optimizer_tensors(self) -> dict[str, Tensor]:
         """State of the optimiser, by ``parameter.key``, and the moving average as one key more."""
         found = {
-            f"{name}.{key}": torch.as_tensor(value)
+            f"{name}.{key}": value
             for name, parameter in self.model.named_parameters()
             for key, value in self.optimizer.state.get(parameter, {}).items()
-            if value is not None
         }
         if self.average:
             found |= {f"{name}.{_AVERAGE}": tensor for name, tensor in self.average.tensors.items()}

@@ -1,8 +1,7 @@
 """Optimisers and schedules by the names that recipes use."""
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections import defaultdict
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +23,90 @@ INVERSE_GAMMA, INVERSE_POWER = 1e-4, 0.75
 """Of Caffe's schedule "inv", as in its solver for MNIST, the only one published with it."""
 
 
-class DiagonalLevenbergMarquardt(torch.optim.Optimizer):
+class Optimizer:
+    """What moves the parameters. The arithmetic is PyTorch's, bit by bit; its classes are not used.
+
+    At their first call they import PyTorch's compiler, to tell it that they are none of its business: more
+    than a second of every start, a tenth of a short training.
+
+    Attributes:
+        groups: Parameters that share a rate, as ``(parameters, factor of the rate)``.
+        lr: Learning rate of the next step, set by `set_rates`.
+        momentum: Of the next step, likewise.
+        state: Tensors of each parameter by name, which a checkpoint keeps.
+    """
+
+    def __init__(self, recipe: Recipe, model: nn.Module) -> None:
+        named: list[tuple[str, Tensor]] = list(model.named_parameters())
+        biases = [p for name, p in named if name.rpartition(".")[2] == "bias"]
+        others = [p for name, p in named if name.rpartition(".")[2] != "bias"]
+        apart = [(others, 1.0), (biases, recipe.bias_lr)]
+        together = [([p for _, p in named], 1.0)]
+        self.groups: list[tuple[list[Tensor], float]] = apart if recipe.bias_lr != 1 else together
+        self.lr, self.momentum = recipe.lr, recipe.momentum
+        self.weight_decay, self.nesterov = recipe.weight_decay, recipe.optimizer == "nesterov"
+        self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameters, _ in self.groups:
+            for parameter in parameters:
+                parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update of every parameter that has a gradient."""
+        for parameters, factor in self.groups:
+            moved = [p for p in parameters if p.grad is not None]
+            self.move(moved, [p.grad for p in moved if p.grad is not None], self.lr * factor)
+
+    def move(self, parameters: list[Tensor], gradients: list[Tensor], lr: float) -> None:
+        """Update the parameters of one group."""
+        raise NotImplementedError
+
+
+class Sgd(Optimizer):
+    """Gradient descent with momentum, Nesterov's too, as `torch.optim.SGD`."""
+
+    def move(self, parameters: list[Tensor], gradients: list[Tensor], lr: float) -> None:
+        """``b = m b + g; w -= lr b``, or ``w -= lr (g + m b)``; weight decay is part of g."""
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if self.weight_decay:
+                gradient = gradient.add(parameter, alpha=self.weight_decay)
+            if self.momentum:
+                state = self.state[parameter]
+                if "momentum_buffer" in state:
+                    state["momentum_buffer"].mul_(self.momentum).add_(gradient)
+                else:
+                    state["momentum_buffer"] = gradient.clone()
+                buffer = state["momentum_buffer"]
+                gradient = gradient.add(buffer, alpha=self.momentum) if self.nesterov else buffer
+            parameter.add_(gradient, alpha=-lr)
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay, as `torch.optim.AdamW` with ``fused=True``; beta2 is 0.999."""
+
+    def move(self, parameters: list[Tensor], gradients: list[Tensor], lr: float) -> None:
+        """One call for all parameters of the group."""
+        for parameter in parameters:
+            if parameter not in self.state:
+                self.state[parameter] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
+        steps, first, second = (
+            [self.state[p][key] for p in parameters] for key in ("step", "exp_avg", "exp_avg_sq")
+        )
+        torch._foreach_add_(steps, 1)
+        torch._fused_adamw_(
+            parameters, gradients, first, second, [], steps, lr=lr, beta1=self.momentum, beta2=0.999,
+            weight_decay=self.weight_decay, eps=1e-8, amsgrad=False, maximize=False,
+        )  # fmt: skip
+
+
+class DiagonalLevenbergMarquardt(Optimizer):
     """Stochastic gradient descent with a rate of its own for each parameter.
 
     ``w -= lr / (mu + h) * gradient``, where h is the second derivative of the loss by that weight, as
@@ -33,52 +115,26 @@ class DiagonalLevenbergMarquardt(torch.optim.Optimizer):
     Source: LeCun, Bottou, Bengio, Haffner 1998, appendix C, equation 18; for mu see `DAMPING`.
     """
 
-    def __init__(self, parameters: Iterable[Any], lr: float) -> None:
-        super().__init__(parameters, {"lr": lr})
-
     def set_curvature(self, curvature: dict[Tensor, Tensor]) -> None:
         """Take up second derivatives, a tensor of its size for each parameter."""
         for parameter, h in curvature.items():
             self.state[parameter]["scale"] = 1 / (DAMPING + h)
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update."""
-        for group in self.param_groups:
-            moved = [p for p in group["params"] if p.grad is not None]
-            scales = [self.state[p].get("scale") for p in moved]
-            if any(scale is None for scale in scales):
-                raise RuntimeError("set_curvature comes first")
-            torch._foreach_addcmul_(moved, [p.grad for p in moved], scales, value=-group["lr"])
+    def move(self, parameters: list[Tensor], gradients: list[Tensor], lr: float) -> None:
+        """`set_curvature` comes first."""
+        scales = [self.state[parameter]["scale"] for parameter in parameters]
+        torch._foreach_addcmul_(parameters, gradients, scales, value=-lr)
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser of a recipe; its rates are set before each update by `set_rates`."""
-    named = list(model.named_parameters())
-    biases = [p for name, p in named if name.rpartition(".")[2] == "bias"]
-    others = [p for name, p in named if name.rpartition(".")[2] != "bias"]
-    groups: list[Any] = [{"params": [p for _, p in named], "factor": 1.0}]
-    if recipe.bias_lr != 1:
-        groups = [{"params": others, "factor": 1.0}, {"params": biases, "factor": recipe.bias_lr}]
-        groups = [group for group in groups if group["params"]]
-    if recipe.optimizer == "sdlm":
-        return DiagonalLevenbergMarquardt(groups, lr=recipe.lr)
-    if recipe.optimizer == "adam":
-        return torch.optim.AdamW(
-            groups, lr=recipe.lr, betas=(recipe.momentum, 0.999), weight_decay=recipe.weight_decay, fused=True
-        )
-    return torch.optim.SGD(
-        groups,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.optimizer == "nesterov",
-    )
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": Sgd,
+    "nesterov": Sgd,
+    "adam": AdamW,
+    "sdlm": DiagonalLevenbergMarquardt,
+}
 
 
-def set_rates(
-    optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int, steps_per_epoch: int
-) -> float:
+def set_rates(optimizer: Optimizer, recipe: Recipe, step: int, steps: int, steps_per_epoch: int) -> float:
     """Give the optimiser the rate of update ``step`` of ``steps``, and return it.
 
     Source: in ``sgd`` the rate is part of the velocity, ``v = momentum v - lr gradient; w += v``, as in
@@ -87,10 +143,9 @@ def set_rates(
     """
     lr = learning_rate(recipe, step, steps, steps_per_epoch)
     before = learning_rate(recipe, step - 1, steps, steps_per_epoch) if step else lr
-    for group in optimizer.param_groups:
-        group["lr"] = lr * group["factor"]
-        if recipe.optimizer == "sgd":
-            group["momentum"] = recipe.momentum * before / lr
+    optimizer.lr = lr
+    if recipe.optimizer == "sgd":
+        optimizer.momentum = recipe.momentum * before / lr
     return lr
 
 

@@ -134,6 +134,11 @@ class _Frame:
 class _Tracer(TorchDispatchMode):
     """Collects rows. Tensors are known by identity, so all that pass by are kept alive until the end."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # To be skipped by PyTorch's compiler costs its import, more than a second; nothing is compiled here.
+        return False
+
     def __init__(
         self,
         model: nn.Module,
