@@ -81,7 +81,7 @@ def test_caffes_inverse_schedule_prints_caffes_rates() -> None:
 
 def test_the_ladder_of_1998() -> None:
     """Two passes at 0.0005, three at 0.0002, three at 0.0001, four at 0.00005, then 0.00001."""
-    _, recipe = find_recipe("lenet5_mnist_1998")
+    _, recipe = find_recipe("lenet5_mnist_1998", None, ["lr=0.0005"])
     found = [learning_rate(recipe, epoch * 10, 200, 10) for epoch in range(20)]
     ladder = [5e-4] * 2 + [2e-4] * 3 + [1e-4] * 3 + [5e-5] * 4 + [1e-5] * 8
     assert found == pytest.approx(ladder)
