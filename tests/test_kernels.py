@@ -10,7 +10,7 @@ from torch import nn
 from heirloom.kernels import SMALLEST, worthwhile
 from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
 from heirloom.kernels.squashing import scaled_tanh
-from heirloom.layers import AvgPool2d, MaxPool2d, ScaledTanh, Subsampling
+from heirloom.layers import AvgPool2d, Conv2d, MaxPool2d, ScaledTanh, Subsampling
 
 SIZES = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5))
 
@@ -103,3 +103,18 @@ def test_subsampling_is_the_same_for_few_and_many_images() -> None:
     torch.testing.assert_close(layer(x), torch.cat([layer(one[None]) for one in x]))
     assert x[:1].numel() < SMALLEST
     assert not worthwhile(x.to("meta"))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("count", [1, 64])
+def test_a_kernel_that_covers_all_is_a_product(count: int, bias: bool) -> None:
+    ours, theirs = Conv2d(16, 12, 5, bias=bias), nn.Conv2d(16, 12, 5, bias=bias)
+    theirs.load_state_dict(ours.state_dict())
+    for size in ((5, 5), (5, 6), (9, 9)):
+        results = []
+        for layer in (ours, theirs):
+            x = torch.linspace(-1, 1, count * 16 * size[0] * size[1]).view(count, 16, *size).requires_grad_()
+            out = layer(x)
+            results.append((out, *torch.autograd.grad(out.square().sum(), [x, *layer.parameters()])))
+        for first, second in zip(*results, strict=True):
+            torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)

@@ -17,7 +17,7 @@ class _ScaledTanh(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, amplitude: float, slope: float) -> Tensor:
         """Elementwise."""
-        return torch.sigmoid(x * (2 * slope)).mul_(2 * amplitude).sub_(amplitude)
+        return (x * (2 * slope)).sigmoid_().mul_(2 * amplitude).sub_(amplitude)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, float, float], output: Tensor) -> None:

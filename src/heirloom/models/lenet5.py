@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from heirloom.claim import Claim
 from heirloom.errors import HeirloomError
-from heirloom.layers import RBF, Chain, ScaledTanh, Subsampling, TableConv2d
+from heirloom.layers import RBF, Chain, Conv2d, ScaledTanh, Subsampling, TableConv2d
 from heirloom.models.initialisation import uniform_by_fan_in_
 
 # Table I by column: the maps of S2 that each of the 16 maps of C3 reads. 60 of 96 pairs.
@@ -72,7 +72,7 @@ class LeNet5(Chain):
             c3_squash=ScaledTanh(),
             s4=Subsampling(16),  # 16 x 5 x 5
             s4_squash=ScaledTanh(),
-            c5=nn.Conv2d(16, 120, 5),  # 120 x 1 x 1
+            c5=Conv2d(16, 120, 5),  # 120 x 1 x 1
             c5_squash=ScaledTanh(),
             flatten=nn.Flatten(),  # 120
             f6=nn.Linear(120, 84),  # 84

@@ -8,7 +8,16 @@ import torch
 from torch import nn
 
 from heirloom.claim import Claim
-from heirloom.layers import AvgPool2d, Chain, Gaussian, MaxPool2d, ScaledTanh, Subsampling, TableConv2d
+from heirloom.layers import (
+    AvgPool2d,
+    Chain,
+    Conv2d,
+    Gaussian,
+    MaxPool2d,
+    ScaledTanh,
+    Subsampling,
+    TableConv2d,
+)
 from heirloom.models.initialisation import uniform_by_fan_in_
 from heirloom.models.lenet5 import C3_READS
 
@@ -35,7 +44,7 @@ class LeNet5Gaussian(Chain):
             c3_squash=ScaledTanh(),
             s4=Subsampling(16),  # 16 x 5 x 5
             s4_squash=ScaledTanh(),
-            c5=nn.Conv2d(16, 120, 5),  # 120 x 1 x 1
+            c5=Conv2d(16, 120, 5),  # 120 x 1 x 1
             c5_squash=ScaledTanh(),
             flatten=nn.Flatten(),  # 120
             f6=nn.Linear(120, 84),  # 84
@@ -67,7 +76,7 @@ class LeNet5Softmax(Chain):
             c3=nn.Conv2d(6, 16, 5),  # 16 x 10 x 10
             c3_tanh=nn.Tanh(),
             s4=AvgPool2d(2),  # 16 x 5 x 5
-            c5=nn.Conv2d(16, 120, 5),  # 120 x 1 x 1
+            c5=Conv2d(16, 120, 5),  # 120 x 1 x 1
             c5_tanh=nn.Tanh(),
             flatten=nn.Flatten(),  # 120
             f6=nn.Linear(120, 84),  # 84
