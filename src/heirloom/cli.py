@@ -103,12 +103,14 @@ def list_(
     """List the networks, or the recipes."""
     import fnmatch
 
-    from heirloom.models import headline, list_models
-    from heirloom.recipes import RECIPES
+    from heirloom import models
+    from heirloom.recipes import RECIPES, headline
 
-    names = [name for name in RECIPES if fnmatch.fnmatch(name, pattern)] if recipes else list_models(pattern)
+    found = [name for name in RECIPES if fnmatch.fnmatch(name, pattern)]
+    names = found if recipes else models.list_models(pattern)
+    width = max(map(len, names), default=0)
     for name in names:
-        print(name if recipes else f"{name:<16} {headline(name)}")
+        print(f"{name:<{width}}  {headline(name) if recipes else models.headline(name)}")
     if not names:
         from heirloom.models import MODELS
 

@@ -13,7 +13,7 @@ from heirloom.models import MODELS, UNPUBLISHED
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "published", "run_name"]
+__all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "headline", "published", "run_name"]
 
 RECIPES = (
     "lenet5_digits",
@@ -86,6 +86,14 @@ def _find(name: str, data: str | None) -> tuple[str, Recipe]:
 def run_name(recipe: Recipe) -> str:
     """A name fit for a folder: of ``nets/mine.py:Net`` the part ``Net``, and the data set."""
     return f"{recipe.model.rpartition(':')[2]}_{recipe.data}"
+
+
+def headline(name: str) -> str:
+    """The first sentence about a recipe, read from its source without running it."""
+    import ast
+
+    source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def published(name: str) -> Published | None:
