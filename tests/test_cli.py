@@ -20,7 +20,7 @@ from conftest import Heirloom
 from PIL import Image
 
 import heirloom as package
-from heirloom import training
+from heirloom import job, training
 from heirloom.data import load_data
 from heirloom.data.preprocessing import Preprocess
 from heirloom.weights import Card, load_model, save_model
@@ -162,7 +162,7 @@ def test_proving_a_run(
         "run: run",
     ]
     assert run.is_dir()
-    monkeypatch.setattr(training, "_words", lambda *words: sum(words))  # another chance than the run had
+    monkeypatch.setattr(job, "mix", lambda *words: sum(words))  # another chance than the run had
     refuted = heirloom("resume", "run", "--prove", "--quiet")
     assert refuted.returncode == 1
     assert "proof: model.safetensors differs without a break" in refuted.stdout
