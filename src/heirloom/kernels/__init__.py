@@ -13,4 +13,5 @@ SMALLEST = 10_000
 
 def worthwhile(x: Tensor) -> bool:
     """True where a fast path may be taken."""
-    return x.device.type == "cpu" and x.numel() >= SMALLEST and not torch.compiler.is_compiling()
+    plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+    return plain and x.numel() >= SMALLEST and not torch.compiler.is_compiling()
