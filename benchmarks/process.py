@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.comparing import markdown, ratio, spread, times
 from benchmarks.running import Contender, Outcome
 from benchmarks.settings import OUR_THREADS, OURS, PEER_EPOCHS, TARGET
+from heirloom.recipes import find_recipe
 
 TITLE = "Whole process, from the shell to 99.0 % of MNIST's test images"
 HEADS = ("program", "network", "trained", ">mean accuracy", "single runs", ">seconds", ">peer / heirloom")
@@ -25,7 +26,7 @@ def contenders(quick: bool) -> list[Contender]:
     found = [_contender("peer", "official example", epochs, [*peer, *(["--limit", "640"] if quick else [])])]
     for network, settings in OURS.items():
         changes = [*settings.split(), *(["epochs=1", "train_limit=640"] if quick else []), "seed={seed}"]
-        epochs = int([change for change in changes if change.startswith("epochs=")][-1].partition("=")[2])
+        epochs = find_recipe(network, "mnist", changes[:-1])[1].epochs
         command = ["-m", "heirloom", "train", network, "--data", "mnist", "--out", "{folder}/run"]
         threads = ["--threads", str(OUR_THREADS[network])] if OUR_THREADS[network] else []
         command += [word for change in changes for word in ("--set", change)]

@@ -10,28 +10,26 @@ PEER_EPOCHS = 4
 """Of the peer's process; each of them is judged, and the first that reaches the target counts."""
 
 OURS = {
-    "lenet5_relu_max": (
-        "split=train+val epochs=3 batch_size=128 optimizer=adam lr=5e-3 schedule=one_cycle "
-        "loss=cross_entropy box=28 mean=0.1307 std=0.3081"
-    ),
-    "lenet5": (
-        "split=train+val epochs=8 batch_size=64 optimizer=adam lr=3e-3 schedule=one_cycle "
-        "loss=map box=28 mean=0.0784313725490196 std=0.7843137254901961"
-    ),
+    "lenet5_relu_max": "",
+    "lenet5": "epochs=5 lr=5e-3 average=0.99",
 }
-"""Network -> the recipe's settings for ``heirloom train <network> --data mnist`` in workload ``process``."""
+"""Network -> what ``heirloom train <network> --data mnist`` changes of its recipe, in workload ``process``.
+
+The settings of `lenet5` were chosen on held-out training images, where 1.05 % were wrong after these five
+epochs of 50,000 images.
+"""
 
 OUR_THREADS = {"lenet5_relu_max": 0, "lenet5": 0}
 """0: as many as the library takes by itself, else ``--threads``."""
 
-WARM_UP, UPDATES = 50, 300
+WARM_UP, UPDATES = 50, 200
 """Of workload ``step``: updates before the clock starts, and updates that are timed. Together they stay
 within one pass over the 60,000 images, so that all batches are full and nobody validates."""
 
 VARIANTS = {
-    "loader": [(0, 0), (1, 0), (0, 2), (1, 2)],
+    "loader": [(0, 0), (0, 2)],
     "eager": [(0, 0), (1, 0)],
-    "compiled": [(0, 0), (1, 0)],
+    "compiled": [(0, 0)],
 }
 """Loop of a peer -> the (threads, loader's workers) that it is run with, 0 threads meaning
 PyTorch's default; the best one is its figure."""
