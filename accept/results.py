@@ -13,7 +13,7 @@ from plan import Row
 from heirloom.data import DATA
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import wilson
-from heirloom.recipes import Recipe, published
+from heirloom.recipes import Recipe, published_result
 from heirloom.runs import Run
 from heirloom.weights import load_model
 
@@ -136,7 +136,7 @@ def _section(own: Sequence[tuple[Line, str]], plan: Sequence[Row]) -> str:
 
 
 def _cells(row: Row, lines: Sequence[Line]) -> list[str]:
-    share, n, printed = mean(lines), int(lines[0]["n"]), published(row.recipe)
+    share, n, printed = mean(lines), int(lines[0]["n"]), published_result(row.recipe)
     accuracies = [int(line["correct"]) / int(line["n"]) for line in lines]
     bound = source = difference = "–"
     if row.bound is not None:

@@ -15,7 +15,8 @@ NOTE = f"""\
 Images a second over {UPDATES} updates after {WARM_UP} that are not counted; median (lowest to highest).
 Network, loss, optimiser, batch and number format are the same. The peers are plain PyTorch: `loader` makes
 each image ready in a `DataLoader`, `eager` has all images ready in memory, `compiled` is `eager` with
-`torch.compile`; of each the best settings stand here, all timings in results.json. Heirloom is as
+`torch.compile`; of each the best of the settings in settings.py stands here, all timings in
+results.json. Heirloom is as
 `heirloom train` runs it: it also counts hits and writes events.
 """
 

@@ -24,7 +24,7 @@ from results import page, read_csv
 from heirloom.accounting import summary
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
-from heirloom.recipes import RECIPES, find_recipe, published
+from heirloom.recipes import RECIPES, find_recipe, published_result
 from heirloom.reports import report
 from heirloom.training import train
 
@@ -120,7 +120,7 @@ def check_numbers(text: str, lines: list[dict[str, str]], plan: tuple[Row, ...])
         assert (bound == "–") == (row.bound is None)
         if row.bound is not None:
             assert bound.endswith("yes") == (mean > row.bound - 1e-12)
-        printed = published(row.recipe)
+        printed = published_result(row.recipe)
         assert (source == "–") == (printed is None)
         if printed:
             assert source.startswith(f"{100 * printed.value:.2f} %, {printed.source}")

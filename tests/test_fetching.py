@@ -30,7 +30,7 @@ from test_idx import idx, images, labels
 import heirloom as package
 from heirloom.data import fetching, load_data, published, roots
 from heirloom.data.fetching import Watcher, fetch
-from heirloom.data.published import NAMES, Published
+from heirloom.data.published import NAMES, PublishedFile
 from heirloom.errors import HeirloomError
 
 KEY = Path(__file__).parent / "localhost_test_key.pem"
@@ -39,7 +39,7 @@ PACKED = {f"{name}.gz": gzip.compress(plain) for name, plain in zip(NAMES, PLAIN
 FIRST = f"{NAMES[0]}.gz"
 BODY = PACKED[FIRST]
 FILES = tuple(
-    Published(name, len(plain), hashlib.sha256(plain).hexdigest())
+    PublishedFile(name, len(plain), hashlib.sha256(plain).hexdigest())
     for name, plain in zip(NAMES, PLAIN, strict=True)
 )
 
@@ -245,7 +245,7 @@ def test_only_what_is_missing_is_fetched(server: Server, tmp_path: Path) -> None
 
 def test_checksums_of_packed_files(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sums = [hashlib.sha256(packed).hexdigest() for packed in PACKED.values()]
-    files = tuple(Published(f.name, f.size, s, True) for f, s in zip(FILES, sums, strict=True))
+    files = tuple(PublishedFile(f.name, f.size, s, True) for f, s in zip(FILES, sums, strict=True))
     monkeypatch.setitem(published.FILES, "fashion_mnist", files)
     folder = tmp_path / "fashion_mnist"
     folder.mkdir()
@@ -395,6 +395,8 @@ def test_slow_and_silent(server: Server, tmp_path: Path, monkeypatch: pytest.Mon
     assert "no answer for 0.3 s" in refused(tmp_path, server.url)
     server.special[FIRST] = [drop_by_drop]
     assert "too slow" in refused(tmp_path, server.url)
+    monkeypatch.undo()
+    monkeypatch.setitem(published.FILES, "mnist", FILES)
     get(tmp_path, server.url)
     complete(tmp_path)
 
@@ -441,7 +443,7 @@ import json, ssl, sys
 from heirloom.data import fetching, published
 from heirloom.errors import HeirloomError
 url, key, root, files = sys.argv[1:]
-published.FILES["mnist"] = tuple(published.Published(*file) for file in json.loads(files))
+published.FILES["mnist"] = tuple(published.PublishedFile(*file) for file in json.loads(files))
 class Lines(fetching.Watcher):
     def note(self, text): print(text, flush=True)
     def progress(self, file, done, total): print(file, done, flush=True)
@@ -465,17 +467,33 @@ def start(server: Server, root: Path, limit: int | None = None) -> "subprocess.P
 
 
 def test_two_at_once_fetch_once(server: Server, tmp_path: Path) -> None:
-    def slowly(answer: Answer) -> None:
-        time.sleep(1)
+    waits = threading.Event()
+
+    def when_the_other_waits(answer: Answer) -> None:
+        waits.wait(60)
         answer.good()
 
-    server.special[FIRST] = [slowly]
+    said: list[str] = []
+
+    def listen(process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "another process fetches into" in line:
+                waits.set()
+
+    server.special[FIRST] = [when_the_other_waits]
     both = [start(server, tmp_path), start(server, tmp_path)]
-    said = [process.communicate(timeout=60)[0] for process in both]
+    listeners = [threading.Thread(target=listen, args=(process,)) for process in both]
+    for thread in listeners:
+        thread.start()
+    for thread, process in zip(listeners, both, strict=True):
+        thread.join(100)
+        process.wait(100)
     assert [process.returncode for process in both] == [0, 0]
     complete(tmp_path)
     assert sorted(path for path, _ in server.asked) == sorted(f"/{name}" for name in PACKED)
-    assert sum("another process fetches into" in text for text in said) == 1
+    assert sum("another process fetches into" in line for line in said) == 1
 
 
 def test_killed_and_resumed(server: Server, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The README says what happens: its commands and its Python are run, and what it shows is what they print."""
 
+import csv
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ from conftest import Heirloom
 from PIL import Image
 
 import heirloom as package
+from heirloom.recipes import published_result
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,6 +56,20 @@ def test_the_python_runs(
     promised = re.findall(r"print\(.*\)  # (.*)", code)
     assert lines[: len(promised)] == promised
     assert lines[-1].startswith("top1@test:center ")
+
+
+def test_the_errors_are_those_of_the_runs() -> None:
+    """Each row of the table against RESULTS.csv and the recipe's published figure."""
+    lines = list(csv.DictReader((ROOT / "RESULTS.csv").open(newline="", encoding="utf-8")))
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*) \| \*?\*?([\d.]+) %\*?\*? \| (\d+) \|$", TEXT, re.MULTILINE)
+    assert {name for name, *_ in rows} == {line["recipe"] for line in lines if line["data"] == "mnist"}
+    for name, printed, ours, seeds in rows:
+        runs = [line for line in lines if line["recipe"] == name]
+        wrong = sum(int(run["n"]) - int(run["correct"]) for run in runs)
+        assert len(runs) == int(seeds)
+        assert f"{100 * wrong / sum(int(run['n']) for run in runs):.2f}" == ours
+        found = published_result(name)
+        assert printed == (f"{100 * (1 - found.value):.2f} %" if found else "·")
 
 
 def test_every_network_is_in_the_table() -> None:

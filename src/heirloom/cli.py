@@ -228,13 +228,18 @@ def train(
     from heirloom.training import train
 
     roots.use(data_root or [])
-    _, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
+    title, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
     accuracies, paths = [], []
     for number in range(seeds):
         one = chosen.changed([f"seed={chosen.seed + number}"])
         folder = out / f"seed-{one.seed}" if out and seeds > 1 else out
         events = train(
-            one, out=folder, device=device or "cpu", threads=threads, checkpoint_every=checkpoint_every
+            one,
+            name=title,
+            out=folder,
+            device=device or "cpu",
+            threads=threads,
+            checkpoint_every=checkpoint_every,
         )
         accuracy, path = _follow(events, chosen.model, quiet)
         accuracies.append(accuracy)

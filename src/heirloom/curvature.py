@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from heirloom.errors import HeirloomError
-from heirloom.layers import RBF, ScaledTanh, Subsampling, TableConv2d
+from heirloom.layers import RBF, Chain, ScaledTanh, Subsampling, TableConv2d
 
 AFFINE = (nn.Linear, nn.Conv2d, TableConv2d, Subsampling)
 ELEMENTWISE = (ScaledTanh, nn.Tanh, nn.ReLU, nn.Identity)
@@ -46,7 +46,7 @@ def curvature(
         HeirloomError: As `check_chain`.
     """
     check_chain(chain)
-    layers = list(chain.named_children())
+    layers = list(chain._modules.items())
     tail = layers.pop()[1] if isinstance(layers[-1][1], RBF) else nn.Identity()
     with torch.no_grad():
         inputs = [images]
@@ -75,17 +75,19 @@ def curvature(
 
 def check_chain(model: nn.Module) -> None:
     """Raise `HeirloomError` (``E-recipe``) unless `curvature` has a rule for every layer of ``model``."""
-    layers = list(model.named_children()) if isinstance(model, nn.Sequential) else [("forward", model)]
+    plain = isinstance(model, nn.Sequential) and type(model).forward in (nn.Sequential.forward, Chain.forward)
+    layers = list(model._modules.items()) if plain else [("forward", model)]
     if len(layers) > 1 and isinstance(layers[-1][1], RBF):
         layers.pop()
     for name, layer in layers:
         padded = isinstance(layer, TableConv2d) and layer.padding_value not in (0.0, 1.0)
-        if not isinstance(layer, (*AFFINE, *ELEMENTWISE, *RESHAPES)) or padded:
+        in_place = getattr(layer, "inplace", False)
+        if not isinstance(layer, (*AFFINE, *ELEMENTWISE, *RESHAPES)) or padded or in_place:
             raise HeirloomError(
                 "E-recipe",
                 "optimizer=sdlm",
                 where=name,
-                why=f"it has no rule for {type(layer).__name__}",
+                why=f"it has no rule for {type(layer).__name__}{' in place' if in_place else ''}",
                 remedy="take sgd or adam",
             )
 
@@ -94,7 +96,9 @@ def _of_loss(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Second derivative of ``function`` by each element of ``x`` (B, D), rows being independent."""
     x = x.detach().requires_grad_()
     (first,) = torch.autograd.grad(function(x), x, create_graph=True)
+    if not first.requires_grad:  # a loss that is linear in the scores
+        return torch.zeros_like(x)
     columns = [
         torch.autograd.grad(first[:, j].sum(), x, retain_graph=True)[0][:, j] for j in range(x.shape[1])
     ]
-    return torch.stack(columns, dim=1)
+    return torch.stack(columns, dim=1).clamp_min(0)  # rounding leaves some just below

@@ -12,8 +12,8 @@ DAMPING = 0.04
 """The constant mu that keeps the steps of `DiagonalLevenbergMarquardt` finite.
 
 It is 0.02 in the paper, for a criterion with half the squared distances, as the same group's EBLearn has it.
-Our losses follow equations 7 to 9, which have no half: gradients and second derivatives are twice as large,
-and so is mu for the same step. With 0.02 the first two passes of LeNet-5 diverged.
+The losses `map` and `mean_squared` follow equations 7 to 9, which have no half: gradients and second
+derivatives are twice as large, and so is mu for the same step. With 0.02 LeNet-5 diverged at once.
 """
 
 CURVATURE_SAMPLES = 500
@@ -58,7 +58,8 @@ class Optimizer:
         """One update of every parameter that has a gradient."""
         for parameters, factor in self.groups:
             moved = [p for p in parameters if p.grad is not None]
-            self.move(moved, [p.grad for p in moved if p.grad is not None], self.lr * factor)
+            if moved:
+                self.move(moved, [p.grad for p in moved if p.grad is not None], self.lr * factor)
 
     def move(self, parameters: list[Tensor], gradients: list[Tensor], lr: float) -> None:
         """Update the parameters of one group."""

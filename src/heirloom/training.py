@@ -36,6 +36,7 @@ def train(
     recipe: Recipe | str,
     data: str | None = None,
     *,
+    name: str | None = None,
     out: Path | str | None = None,
     device: str = "cpu",
     threads: int | None = None,
@@ -49,7 +50,8 @@ def train(
     Args:
         recipe: What to compute, or the name of a recipe or a model.
         data: Name of a data set, where ``recipe`` is a model's name.
-        out: The run directory, absent or empty; by default ``runs/<recipe>-001``, counting up.
+        name: What the run is called; by default the recipe's name, or its model and data.
+        out: The run directory, absent or empty; by default ``runs/<name>-001``, counting up.
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
         threads: Threads of the processor; by default as many as the batches are large enough for. Equal
             bytes need equal threads.
@@ -60,7 +62,7 @@ def train(
         HeirloomError: The recipe, the place or the device cannot be used, or (``E-diverged``) the loss is
             not finite: then that update is not made.
     """
-    name, recipe = find_recipe(recipe, data) if isinstance(recipe, str) else (run_name(recipe), recipe)
+    found, recipe = find_recipe(recipe, data) if isinstance(recipe, str) else (run_name(recipe), recipe)
     if recipe.weights:
         recipe = dataclasses.replace(recipe, weights=str(Path(recipe.weights).resolve()))
     place = _device(device)
@@ -69,7 +71,7 @@ def train(
     job = Job(recipe, place)
     threads = threads or job.threads()
     job.begin()  # all that can fail on wrong input fails now, before a folder is made
-    return _go(create_run(recipe, name, place, threads, out), job, threads, checkpoint_every, [])
+    return _go(create_run(recipe, name or found, place, threads, out), job, threads, checkpoint_every, [])
 
 
 def resume(

@@ -15,7 +15,7 @@ from typing import IO
 import filelock
 
 from heirloom.data import check_data
-from heirloom.data.published import FILES, MIRRORS, Published
+from heirloom.data.published import FILES, MIRRORS, PublishedFile
 from heirloom.data.roots import all_roots, stored
 from heirloom.errors import HeirloomError, printable
 from heirloom.files import disk_errors, sync_folder
@@ -111,7 +111,7 @@ class _Cut(_Refused):
     """It may, if it is asked once more."""
 
 
-def _missing(name: str, folder: Path) -> list[Published]:
+def _missing(name: str, folder: Path) -> list[PublishedFile]:
     """The files that are still to be downloaded; those that are there have been checked."""
     missing = []
     for file in FILES[name]:
@@ -152,7 +152,7 @@ def _alone(folder: Path, watcher: Watcher) -> Iterator[None]:
 
 
 def _from_mirror(
-    opener: urllib.request.OpenerDirector, url: str, path: Path, file: Published, watcher: Watcher
+    opener: urllib.request.OpenerDirector, url: str, path: Path, file: PublishedFile, watcher: Watcher
 ) -> None:
     """Bring one file into its place; raises `_Refused` if this mirror cannot."""
     part = path.with_name(f"{path.name}.part")
@@ -186,7 +186,7 @@ def _from_mirror(
 
 
 def _download(
-    opener: urllib.request.OpenerDirector, url: str, part: Path, file: Published, watcher: Watcher
+    opener: urllib.request.OpenerDirector, url: str, part: Path, file: PublishedFile, watcher: Watcher
 ) -> None:
     """Go on with ``part`` to its end; raises `_Cut` or `_Refused`. What it then holds is not checked."""
     start = _size(part)
@@ -222,7 +222,7 @@ def _download(
 
 
 def _store(
-    answer: http.client.HTTPResponse, part: Path, start: int, file: Published, watcher: Watcher
+    answer: http.client.HTTPResponse, part: Path, start: int, file: PublishedFile, watcher: Watcher
 ) -> None:
     length = answer.headers.get("Content-Length", "")
     total = start + int(length) if length.isdecimal() else None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from heirloom.data import Dataset, Split
 from heirloom.data.idx import read_labelled
-from heirloom.data.published import NAMES
+from heirloom.data.published import FILES, NAMES
 from heirloom.data.roots import find_files
 from heirloom.errors import HeirloomError
 
@@ -55,6 +55,17 @@ def _load(name: str, roots: Sequence[Path | str]) -> Dataset:
     remedy = f"move it away, then: heirloom fetch {name}"
     images, labels = read_labelled(paths[0], paths[1], len(classes), remedy)
     test_images, test_labels = read_labelled(paths[2], paths[3], len(classes), remedy)
+    for path, file, array in zip(
+        paths, FILES[name], (images, labels, test_images, test_labels), strict=False
+    ):
+        if not file.is_in(path, array):
+            raise HeirloomError(
+                "E-data-file",
+                f"not the published {file.name} of {name}",
+                where=str(path),
+                why="its checksum is another",
+                remedy=remedy,
+            )
     if images.shape[1:] != test_images.shape[1:] or len(images) < 2:
         raise HeirloomError(
             "E-data-file",

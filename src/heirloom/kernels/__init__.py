@@ -1,7 +1,8 @@
-"""Fast paths of layers on the processor, each equal to the plain formula up to the last digits.
+"""Fast paths of layers on the processor, each equal to the plain formula up to rounding.
 
 PyTorch's own 2 x 2 pooling takes as long as the convolution before it, and its tanh six times as long as
-its sigmoid, which is the same curve. Small tensors, other devices and tracing keep the plain formula.
+its sigmoid, which is the same curve. Small tensors, other devices, half precision
+and tracing keep the plain formula. Derivatives forward (`torch.func.jvp`) are not there.
 """
 
 import torch
@@ -14,4 +15,5 @@ SMALLEST = 10_000
 def worthwhile(x: Tensor) -> bool:
     """True where a fast path may be taken."""
     plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    return plain and x.numel() >= SMALLEST and not torch.compiler.is_compiling()
+    traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    return plain and x.numel() >= SMALLEST and not traced

@@ -13,7 +13,7 @@ from heirloom.models import MODELS, UNPUBLISHED
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "headline", "published", "run_name"]
+__all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "headline", "published_result", "run_name"]
 
 RECIPES = (
     "lenet5_digits",
@@ -96,7 +96,7 @@ def headline(name: str) -> str:
     return (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].replace("\n", " ")
 
 
-def published(name: str) -> Published | None:
+def published_result(name: str) -> Published | None:
     """The printed result that the recipe of that name stands beside, where there is one."""
     return getattr(importlib.import_module(f"{__name__}.{name}"), "PUBLISHED", None)
 

@@ -1,4 +1,4 @@
-"""LeNet-5 on MNIST as published in 1998.
+"""LeNet-5 on MNIST by the method that was published in 1998.
 
 Source: LeCun, Bottou, Bengio, Haffner 1998, section III.B and appendices A and C: 20 passes with one
 pattern an update, the second-order method with mu = 0.02 and second derivatives from 500 patterns before
