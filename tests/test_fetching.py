@@ -488,8 +488,8 @@ def test_two_at_once_fetch_once(server: Server, tmp_path: Path) -> None:
     for thread in listeners:
         thread.start()
     for thread, process in zip(listeners, both, strict=True):
-        thread.join(100)
-        process.wait(100)
+        with process:  # which closes its output
+            thread.join(100)
     assert [process.returncode for process in both] == [0, 0]
     complete(tmp_path)
     assert sorted(path for path, _ in server.asked) == sorted(f"/{name}" for name in PACKED)
