@@ -11,7 +11,7 @@ PEER_EPOCHS = 4
 
 OURS = {
     "lenet5_relu_max": "",
-    "lenet5": "epochs=5 lr=5e-3 average=0.99",
+    "lenet5": "epochs=5 lr=5e-3 average=0.99 loss=map temperature=1",
 }
 """Network -> what ``heirloom train <network> --data mnist`` changes of its recipe, in workload ``process``.
 

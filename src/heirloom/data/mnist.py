@@ -9,6 +9,7 @@ Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits"; Xiao,
 Departs: neither names a validation split.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from heirloom.data import Dataset, Split
 from heirloom.data.idx import read_labelled
-from heirloom.data.published import FILES, NAMES
+from heirloom.data.published import FILES, NAMES, PublishedFile
 from heirloom.data.roots import find_files
 from heirloom.errors import HeirloomError
 
@@ -50,8 +51,17 @@ def fashion_mnist(roots: Sequence[Path | str] = ()) -> Dataset:
 
 
 def _load(name: str, roots: Sequence[Path | str]) -> Dataset:
+    paths = tuple(find_files(name, NAMES, roots))
+    changed = tuple((status.st_mtime_ns, status.st_size) for status in map(Path.stat, paths))
+    return _read(name, paths, changed, FILES[name])
+
+
+@functools.lru_cache(maxsize=1)
+def _read(
+    name: str, paths: tuple[Path, ...], changed: object, published: tuple[PublishedFile, ...]
+) -> Dataset:
+    """Training, evaluation and the report want the same files, one after the other."""
     classes = CLASSES[name]
-    paths = find_files(name, NAMES, roots)
     remedy = f"move it away, then: heirloom fetch {name}"
     images, labels = read_labelled(paths[0], paths[1], len(classes), remedy)
     test_images, test_labels = read_labelled(paths[2], paths[3], len(classes), remedy)
