@@ -1,7 +1,13 @@
 """LeNet-5 of 1998 on MNIST with today's optimiser, distortions and averaging of weights.
 
-Source: the network, its grey values and its distortions; the optimiser and its settings are ours.
-Cost: about six minutes on one core.
+Source: the network, its grey values and its distortions; the optimiser, the loss and their settings are
+ours.
+Chosen: on the last 10,000 training images, not trained on, one seed each. With equation 9 for the loss and
+Nesterov's momentum 1.05 % of them were wrong after 4 epochs, 0.82 % after 12; with Adam 1.30 % after 4; with
+cross entropy of the penalties divided by 10 1.08 % after 4, and 0.72 % after 16 with initial weights drawn
+from 2.4/F. Without distortions 1.15 % after 4. Differences of less than 0.15 points are chance. Runs of 40
+epochs with equation 9 had been seen to miss on the test set (RESULTS.md).
+Cost: about five minutes on one core.
 """
 
 from heirloom.recipes.published import Published
