@@ -4,7 +4,6 @@ import os
 import platform
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 
@@ -13,10 +12,11 @@ def facts() -> dict[str, Any]:
     import torch
 
     import heirloom
+    from heirloom.runs import processor
 
     return {
         "date": date.today().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -25,12 +25,3 @@ def facts() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 2),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -230,6 +230,9 @@ def test_what_is_complete_is_checked_without_a_network(server: Server, tmp_path:
     assert "its SHA-256 is" in caught.value.why
     assert caught.value.remedy == "move it away, then: heirloom fetch mnist"
     assert server.asked == []  # and it is not replaced
+    with pytest.raises(HeirloomError, match=f"not the published {NAMES[0]} of mnist") as caught:
+        load_data("mnist", [tmp_path])  # a wrong file of the right form is no data set
+    assert (caught.value.code, caught.value.where) == ("E-data-file", str(path))
 
 
 def test_only_what_is_missing_is_fetched(server: Server, tmp_path: Path) -> None:
