@@ -9,6 +9,7 @@ from torch import device, nn
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import create_model
+from heirloom.ops.shapes import Shapes
 from heirloom.rows import Row, Trace
 from heirloom.tracing import trace
 
@@ -110,7 +111,7 @@ def summary(
 def _built(name: str, args: dict[str, Any]) -> nn.Module:
     """The network without memory, or with, where its constructor looks at values."""
     try:
-        with device("meta"):
+        with device("meta"), Shapes():
             return create_model(name, **args)
     except HeirloomError:
         return create_model(name, **args)

@@ -22,6 +22,7 @@ from heirloom.errors import HeirloomError
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised, size_of
 from heirloom.ops.receptive_field import Field, image
 from heirloom.ops.rules import BY_ATEN, BY_MODULE, SIZE_ONLY
+from heirloom.ops.shapes import on_shapes
 from heirloom.ops.shapes_only import shapes_only
 from heirloom.rows import Row, Trace
 
@@ -243,7 +244,7 @@ class _Tracer(TorchDispatchMode):
             )
             if "device" in kwargs:
                 meta_kwargs = {**meta_kwargs, "device": "meta"}
-        output = func(*meta_args, **meta_kwargs)
+        output = on_shapes(func, meta_args, meta_kwargs)
         results = _tensors(output)
         self.alive += [operands, results]
         sources = frozenset[int]().union(
