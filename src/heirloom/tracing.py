@@ -314,6 +314,7 @@ class _Tracer(TorchDispatchMode):
             counted=rule is not _UNKNOWN,
             formulas=rule.formulas(call),
             moves_only=rule.moves_only,
+            keeps=rule.keeps(call),
         )
         self._count_stored(row, new)
         if stored and not new:
