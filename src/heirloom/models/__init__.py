@@ -31,6 +31,8 @@ MODELS = {
     "lenet5_relu_max": "lenet5_lecture:LeNet5ReluMax",
     "lenet5_relu_avg": "lenet5_lecture:LeNet5ReluAvg",
     "lenet_caffe": "lenet_caffe:LeNetCaffe",
+    "googlenet": "googlenet:googlenet",
+    "googlenet_bn": "googlenet:googlenet_bn",
     "resnet18": "resnet:resnet18",
     "resnet34": "resnet:resnet34",
     "resnet50": "resnet:resnet50",
