@@ -214,4 +214,103 @@ def googlenet_bn(
     return net
 
 
-CLAIMS: dict[str, tuple[Claim, ...]] = {}
+_PAPER = "Szegedy et al. 2014"
+_WITHOUT_HEADS = {"aux": False}
+_FIELDS = (
+    Claim("receptive_field", 7, "arithmetic", layer="conv1"),
+    Claim("receptive_field", 11, "arithmetic", layer="pool1"),
+    Claim("receptive_field", 27, "arithmetic", layer="pool2"),
+    Claim("receptive_field", 91, "arithmetic: 27 + 2 x 32", layer="inception_3b.cat"),
+    Claim("receptive_field", 427, "arithmetic: 91 + 16 + 5 x 64", layer="inception_4e.cat"),
+    Claim("receptive_field", 715, "arithmetic: 427 + 32 + 2 x 128", layer="inception_5b.cat"),
+    Claim("jump", 32, "arithmetic", layer="inception_5b.cat"),
+)
+_SIZES = tuple(
+    Claim("output_size", size, f"{_PAPER}, table 1", layer=layer)
+    for layer, size in {
+        "conv1": (64, 112, 112),
+        "pool1": (64, 56, 56),
+        "conv2": (192, 56, 56),
+        "pool2": (192, 28, 28),
+        "inception_3a.cat": (256, 28, 28),
+        "inception_3b.cat": (480, 28, 28),
+        "pool3": (480, 14, 14),
+        "inception_4a.cat": (512, 14, 14),
+        "inception_4b.cat": (512, 14, 14),
+        "inception_4c.cat": (512, 14, 14),
+        "inception_4d.cat": (528, 14, 14),
+        "inception_4e.cat": (832, 14, 14),
+        "pool4": (832, 7, 7),
+        "inception_5a.cat": (832, 7, 7),
+        "inception_5b.cat": (1024, 7, 7),
+        "avgpool": (1024, 1, 1),
+        "classifier": (1000,),
+    }.items()
+)
+CLAIMS = {
+    "googlenet": (
+        *_SIZES,
+        *_FIELDS,
+        Claim("parameters", 6_998_552, "arithmetic on table 1, with biases", args=_WITHOUT_HEADS),
+        Claim("parameters", 13_378_280, "arithmetic on table 1 and section 5: 6,379,728 in the two heads"),
+        Claim("macs", 1_582_671_872, "arithmetic on table 1"),
+        Claim("parameters", 9_472, "arithmetic: 64 x (3 x 7 x 7 + 1)", layer="conv1"),
+        Claim("parameters", 1_025_000, "arithmetic: 1000 x 1025", layer="classifier"),
+        Claim(
+            "parameters",
+            2_700,
+            f"{_PAPER}, table 1, first row",
+            layer="conv1",
+            off=-6_772,
+            why="a dense 7 x 7 convolution of 3 maps has 9,408 weights; 2,712 fit a separable one, perhaps",
+        ),
+        Claim(
+            "macs",
+            34_000_000,
+            f"{_PAPER}, table 1, first row",
+            layer="conv1",
+            off=-84_013_952,
+            why="9,408 weights at 112 x 112 places are 118 million; 34 fit a separable one, perhaps",
+        ),
+        Claim(
+            "parameters",
+            6_797_700,
+            f"{_PAPER}, table 1, sum of the column",
+            off=-200_852,
+            why="the table leaves out biases, rounds, and differs in its first row and in 4c and 5a",
+            args=_WITHOUT_HEADS,
+        ),
+        Claim(
+            "macs",
+            1_502_000_000,
+            f"{_PAPER}, table 1, sum of the column",
+            off=-80_671_872,
+            why="the table rounds, and has 84 million fewer in its first row",
+        ),
+    ),
+    "googlenet_bn": (
+        *_FIELDS[1:],
+        Claim("parameters", 7_005_832, "arithmetic on table 1, without biases", args=_WITHOUT_HEADS),
+        Claim("macs", 1_582_671_872, "arithmetic on table 1"),
+        Claim("fixed", 14_560, "arithmetic: a mean and a variance per map", args=_WITHOUT_HEADS),
+        Claim(
+            "parameters",
+            6_624_904,
+            "torchvision/models/googlenet.py, num_params of the weights",
+            args={"aux": False, "version": "torchvision"},
+        ),
+        Claim(
+            "macs",
+            1_498_376_192,
+            "arithmetic; torchvision's _ops prints 1.498",
+            args={"version": "torchvision"},
+        ),
+        Claim(
+            "receptive_field",
+            379,
+            "arithmetic: 3 x 3 for 5 x 5, and the last pooling 2 x 2",
+            layer="inception_5b.cat",
+            args={"version": "torchvision"},
+        ),
+    ),
+}
