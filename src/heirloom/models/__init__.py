@@ -31,6 +31,19 @@ MODELS = {
     "lenet5_relu_max": "lenet5_lecture:LeNet5ReluMax",
     "lenet5_relu_avg": "lenet5_lecture:LeNet5ReluAvg",
     "lenet_caffe": "lenet_caffe:LeNetCaffe",
+    "nin_cifar": "nin:NiNCifar",
+    "nin_imagenet": "nin:NiNImageNet",
+    "vgg11": "vgg:VGG11",
+    "vgg13": "vgg:VGG13",
+    "vgg16_1x1": "vgg:VGG16OneByOne",
+    "vgg16": "vgg:VGG16",
+    "vgg19": "vgg:VGG19",
+    "vgg11_bn": "vgg:VGG11BN",
+    "vgg13_bn": "vgg:VGG13BN",
+    "vgg16_bn": "vgg:VGG16BN",
+    "vgg19_bn": "vgg:VGG19BN",
+    "squeezenet1_0": "squeezenet:SqueezeNet10",
+    "squeezenet1_1": "squeezenet:SqueezeNet11",
 }
 """Name -> "module:factory" below this package."""
 
