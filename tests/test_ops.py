@@ -285,7 +285,7 @@ BLOCKS = {
     "chain": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.MaxPool2d(2), nn.Conv2d(2, 2, 3)),
     "ceil": nn.Sequential(nn.MaxPool2d(3, stride=2, ceil_mode=True), nn.Conv2d(1, 1, 2)),
     "padded pooling": nn.Sequential(nn.MaxPool2d(3, stride=2, padding=1), nn.AvgPool2d(2)),
-    "fire": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), Fire(2, 6, 5), Fire(10, 6, 5)),
+    "fire": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1), Fire(2, 6, 5), Fire(10, 6, 5)),
     "add": Call(
         lambda net, x: net.a(x) + net.b(x), a=nn.Conv2d(1, 2, 3, padding=1), b=nn.Conv2d(1, 2, 5, padding=2)
     ),
