@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heirloom.claim import Claim
-from heirloom.errors import HeirloomError
+from heirloom.errors import check_choice
 from heirloom.layers import Chain, MaxPool2d
 
 Source = Literal["paper", "authors", "torchvision"]
@@ -64,8 +64,9 @@ class SqueezeNet10(Chain):
     """
 
     def __init__(self, num_classes: int = 1000, in_chans: int = 3, source: Source = "paper") -> None:
+        side = _side(source, ("paper", "authors", "torchvision"))
         super().__init__(
-            (in_chans, *_input_size(source)),
+            (in_chans, side, side),
             conv1=nn.Conv2d(in_chans, 96, 7, stride=2),  # 96 x 111 x 111
             relu1=nn.ReLU(),
             pool1=MaxPool2d(3, 2, ceil_mode=True),  # 96 x 55 x 55
@@ -104,8 +105,9 @@ class SqueezeNet11(Chain):
     """
 
     def __init__(self, num_classes: int = 1000, in_chans: int = 3, source: Source = "authors") -> None:
+        side = _side(source, ("authors", "torchvision"))
         super().__init__(
-            (in_chans, *_input_size(source, paper=False)),
+            (in_chans, side, side),
             conv1=nn.Conv2d(in_chans, 64, 3, stride=2),  # 64 x 113 x 113
             relu1=nn.ReLU(),
             pool1=MaxPool2d(3, 2, ceil_mode=True),  # 64 x 56 x 56
@@ -144,15 +146,9 @@ def draw(net: Chain, source: Source) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _input_size(source: Source, paper: bool = True) -> tuple[int, int]:
-    known = {"authors": (227, 227), "torchvision": (224, 224)}
-    if paper:
-        known["paper"] = (227, 227)
-    if source not in known:
-        raise HeirloomError(
-            "E-argument", f"source is {source!r}", remedy=f"give {' or '.join(sorted(known))}"
-        )
-    return known[source]
+def _side(source: Source, known: tuple[Source, ...]) -> int:
+    check_choice("source", source, known)
+    return 224 if source == "torchvision" else 227
 
 
 _PROTOTXT = "arithmetic on the released prototxt"
