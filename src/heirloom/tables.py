@@ -202,7 +202,8 @@ def summary_table(summary: Summary, depth: int = 0) -> Table:
         for row in summary.rows
         if not row.counted
     ]
-    notes += [f"{row.name} does not run in evaluation." for row in summary.rows if not row.executed]
+    idle = [group for group in groups if not any(row.executed for row in group)]
+    notes += [f"{_shared_name(group)} does not run in evaluation." for group in idle]
     aligned = all(row.aligned for row in summary.rows)
     if not aligned:
         notes.append("aligned: whether the branches that meet there are centred on the same pixels.")
