@@ -162,17 +162,31 @@ def summary(
 
 
 @app.command()
-def diff(first: Model, second: Model, input_size: InputSize = None, format: Format = Form.text) -> None:
-    """Name every difference between two networks."""
+def diff(
+    first: Model,
+    second: Model,
+    input_size: InputSize = None,
+    arg: Arguments = None,
+    first_arg: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Argument of the first network alone.")
+    ] = None,
+    second_arg: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Argument of the second network alone.")
+    ] = None,
+    format: Format = Form.text,
+) -> None:
+    """Name every difference between two networks, and where each side is written."""
     from heirloom.accounting import summary
-    from heirloom.differences import diff
-    from heirloom.tables import Table
+    from heirloom.differences import diff, difference_table
 
     size = _size(input_size)
-    found = diff(summary(first, size), summary(second, size))
-    rows = [[d.layer, d.what, d.first, d.second] for d in found]
-    title = f"{first} and {second}: {len(found)} differences"
-    _print(Table(title, ["layer", "what", first, second], rows).render(format))
+    settings = [*(arg or []), *(first_arg or [])], [*(arg or []), *(second_arg or [])]
+    sides = list(zip((first, second), settings, strict=True))
+    books = [summary(model, size, **_arguments(given)) for model, given in sides]
+    labels = [" ".join([model, *given]) for model, given in sides]
+    if labels[0] == labels[1]:
+        labels[1] += " (2)"
+    _print(difference_table(diff(*books), labels[0], labels[1]).render(format))
 
 
 @app.command()

@@ -169,10 +169,10 @@ READABLE = 60
 
 
 def readable_depth(books: Summary) -> int:
-    """The most levels of names with which a table has at most `READABLE` rows; 0 for all rows."""
-    if len(books.rows) <= READABLE:
-        return 0
+    """The most levels of names with which a table has at most `READABLE` rows, or 1; 0 for all rows."""
     deepest = max(row.name.count(".") for row in books.rows)
+    if not deepest or len(books.rows) <= READABLE:
+        return 0
     return next((n for n in range(deepest, 1, -1) if len(_folded(books.rows, n)) <= READABLE), 1)
 
 
