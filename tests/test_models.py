@@ -1,27 +1,28 @@
-"""What every network must do, and what distinguishes some."""
+"""What every network must do, whatever its size, and what `create_model` does with wrong requests.
 
-import hashlib
-import io
-import math
+Each network is built once with numbers; its tests follow one another and share it. What needs no
+numbers is done on the meta device.
+"""
+
+import importlib
+import inspect
+import re
 
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load, save
 from torch import nn
 
-from heirloom.accounting import summary
+from heirloom.accounting import COLUMNS, summary
 from heirloom.errors import HeirloomError
-from heirloom.layers import Subsampling, TableConv2d
 from heirloom.models import MODELS, create_model, list_models
-from heirloom.models.lenet5 import C3_READS, codes
 
-# The listing of the reference page, digits 0 to 9: its SHA-256, and its `#` counted.
-LISTING = "56fd817c6b00cd7e91131b40576d3e8006132a63fbd771492f10e80d39e0aa75"
-COUNTS = [35, 27, 33, 32, 41, 35, 39, 25, 43, 39]
-ALL = pytest.mark.parametrize("name", MODELS)
+DIGITS_ONLY = {"lenet5"}
+"""Networks whose number of classes is fixed: each class has a code of its own."""
 
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+FIRST_OF_FILE = {place.split(":")[0]: name for name, place in reversed(MODELS.items())}
+"""The networks of a file are drawn by the same code."""
 
 
 def build(name, seed=0, **args):
@@ -29,207 +30,106 @@ def build(name, seed=0, **args):
     return create_model(name, **args)
 
 
-def batch(net, count=4, seed=1):
+def without_memory(name, **args):
+    with torch.device("meta"):
+        return create_model(name, **args)
+
+
+def published(name, argument):
+    """The default of an argument."""
+    module, factory = MODELS[name].split(":")
+    function = getattr(importlib.import_module(f"heirloom.models.{module}"), factory)
+    return inspect.signature(function).parameters[argument].default
+
+
+def classes(name):
+    return published(name, "num_classes")
+
+
+def batch(net, count=2, seed=1):
     return torch.randn(count, *net.input_size, generator=torch.Generator().manual_seed(seed))
 
 
-@ALL
-def test_scores_of_the_published_size(name):
-    net = build(name)
-    scores = net(batch(net, 3))
-    assert scores.shape == (3, 10)
-    assert scores.isfinite().all()
+def heads(output):
+    """All scores: of the network, and of the auxiliary heads that some have in training."""
+    return [output] if isinstance(output, torch.Tensor) else [output.scores, *output.aux]
 
 
-@ALL
-def test_every_parameter_learns(name):
-    net = build(name)
-    F.cross_entropy(net(batch(net, 16)), torch.arange(16) % 10).backward()
+@pytest.fixture(scope="module", params=MODELS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def net(name):
+    return build(name)
+
+
+def test_every_parameter_learns(name, net):
+    found = heads(net.train()(batch(net)))
+    for scores in found:
+        assert scores.shape == (2, classes(name))
+        assert scores.isfinite().all()
+    sum(F.cross_entropy(scores, torch.arange(2)) for scores in found).backward()
     for key, parameter in net.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
         assert parameter.grad.count_nonzero(), key
+        parameter.grad = None
 
 
-@ALL
-def test_builds_without_memory(name):
-    with torch.device("meta"):
-        net = create_model(name)
-    assert all(p.is_meta for p in net.parameters())
-    assert net(torch.empty(2, *net.input_size, device="meta")).shape == (2, 10)
+def test_saving_and_loading_changes_no_bit(name, net):
+    other = without_memory(name).to_empty(device="cpu")
+    with torch.no_grad():
+        for stored in other.state_dict().values():
+            stored.zero_()
+    other.load_state_dict(load(save(net.state_dict())))
+    state = other.state_dict()
+    assert all(torch.equal(stored, state[key]) for key, stored in net.state_dict().items())
+    with torch.no_grad():
+        x = batch(net, 1)
+        scores = net.eval()(x)
+        assert scores.shape == (1, classes(name))
+        assert torch.equal(scores, other.eval()(x))
 
 
-@ALL
-def test_saving_and_loading_changes_no_bit(name):
-    net, other = build(name, 0), build(name, 1)
-    x = batch(net)
-    assert not torch.equal(net(x), other(x))
-    file = io.BytesIO()
-    torch.save(net.state_dict(), file)
-    file.seek(0)
-    other.load_state_dict(torch.load(file, weights_only=True))
-    assert torch.equal(net(x), other(x))
+def test_totals_are_sums_of_rows_and_count_each_parameter(name, net):
+    books = summary(net)
+    assert books.totals == {column: sum(getattr(row, column) for row in books.rows) for column in COLUMNS}
+    assert books.totals["parameters"] == sum(p.numel() for p in net.parameters())
+    executed = [row for row in books.rows if row.executed]
+    assert executed[-1].output_size == (classes(name),)
+    assert [row.receptive_field for row in executed].count(None) == 0
 
 
-@ALL
-def test_loading_into_a_network_that_was_built_without_memory(name):
-    net = build(name)
-    with torch.device("meta"):
-        other = create_model(name)
-    other.to_empty(device="cpu").load_state_dict(net.state_dict())
-    assert torch.equal(net(batch(net)), other(batch(net)))
+def test_another_size_is_refused(net):
+    maps, height, width = net.input_size
+    message = re.escape(f"takes (B, {maps}, {height}, {width})")
+    for other in ((maps, height + 1, width), (maps + 1, height, width), (maps, height, 2 * width)):
+        with pytest.raises(HeirloomError, match=message) as caught:
+            net.eval()(torch.zeros(1, *other))
+        assert caught.value.code == "E-input-size"
 
 
-@ALL
-def test_the_seed_decides_the_weights(name):
-    same = zip(build(name, 5).parameters(), build(name, 5).parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in same)
+def test_builds_and_runs_without_memory(name):
+    net = without_memory(name).eval()
+    assert all(stored.is_meta for stored in net.state_dict().values())
+    assert net(torch.empty(2, *net.input_size, device="meta")).shape == (2, classes(name))
 
 
-@ALL
 def test_other_classes_and_channels(name):
-    classes = 10 if name == "lenet5" else 7
-    net = build(name, num_classes=classes, in_chans=3)
-    assert net.input_size[0] == 3
-    assert net(batch(net, 2)).shape == (2, classes)
+    wanted = classes(name) if name in DIGITS_ONLY else 7
+    published_size = without_memory(name).input_size
+    assert published_size[0] == published(name, "in_chans")
+    net = without_memory(name, num_classes=wanted, in_chans=5).eval()
+    assert net.input_size == (5, *published_size[1:])
+    assert net(torch.empty(2, *net.input_size, device="meta")).shape == (2, wanted)
 
 
-@ALL
-def test_another_size_is_refused(name):
-    net = build(name)
-    with pytest.raises(HeirloomError, match=r"takes \(B, 1, "):
-        net(torch.zeros(1, 1, 20, 20))
-
-
-def bounds(name, net):
-    """(parameter, bound) of everything that is drawn uniformly, from the papers' words, not from our code."""
-    reach = 2.4 if name == "lenet_1989" else 1.0
-    for layer in net.modules():
-        if isinstance(layer, TableConv2d):
-            reads = [len(maps) * layer.kernel**2 for maps in layer.table]
-            kernels = [n for n, maps in zip(reads, layer.table, strict=True) for _ in maps]
-            for kernel, fan_in in zip(layer.weight, kernels, strict=True):
-                yield kernel, reach / math.sqrt(fan_in)
-            for bias, fan_in in zip(layer.bias, reads, strict=True):
-                yield bias, reach / math.sqrt(fan_in)
-        elif isinstance(layer, Subsampling):
-            yield layer.coefficient, reach / 2
-            yield layer.bias, reach / 2
-        elif isinstance(layer, nn.Conv2d | nn.Linear):
-            fan_in = layer.weight[0].numel()
-            fan_out = layer.weight.shape[0] * layer.weight[0, 0].numel()
-            match name:
-                case "lenet_caffe":
-                    weight, bias = math.sqrt(3 / fan_in), 0.0
-                case "lenet5_relu_avg":
-                    weight, bias = math.sqrt(6 / (fan_in + fan_out)), 0.0
-                case "lenet5_relu_max":
-                    weight = bias = 1 / math.sqrt(fan_in)
-                case _:
-                    weight = bias = reach / math.sqrt(fan_in)
-            yield layer.weight, weight
-            yield layer.bias, bias
-
-
-@ALL
-def test_initial_weights_fill_their_bounds(name):
-    # A uniform variable divided by its bound has mean 0 and variance 1/3 whatever the bound.
-    shares = []
-    for parameter, bound in bounds(name, build(name)):
-        if bound == 0:
-            assert not parameter.count_nonzero()
-            continue
-        share = parameter.detach().flatten() / bound
-        assert share.abs().max() <= 1 + 1e-6
-        if share.numel() >= 100:
-            assert share.abs().max() > 0.9
-            assert abs(share.mean()) < 5 / math.sqrt(3 * share.numel())
-        shares.append(share)
-    together = torch.cat(shares)
-    assert together.numel() > 2_000
-    assert together.square().mean().item() == pytest.approx(1 / 3, abs=0.02)
-    assert together.abs().max() > 0.999
-
-
-def test_gaussian_output_starts_at_corners():
-    output = build("lenet5_gaussian").get_submodule("output")
-    assert output.centre.abs().eq(1).all()
-    assert abs(output.centre.mean()) < 0.15
-    torch.testing.assert_close(output.width.square(), torch.full((10,), 84.0))
-
-
-class Net(nn.Module):
-    """Lecture deck 001, transcribed."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 6, 5)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), (2, 2))
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        x = x.view(-1, self.num_flat_features(x))
-        x = F.relu(self.fc1(x))
-        x = F.relu(self.fc2(x))
-        return self.fc3(x)
-
-    def num_flat_features(self, x):
-        num_features = 1
-        for s in x.size()[1:]:
-            num_features *= s
-        return num_features
-
-
-def test_the_decks_class_has_our_weights_and_our_outputs():
-    torch.manual_seed(3)
-    theirs, ours = Net(), build("lenet5_relu_max")
-    ours.load_state_dict(theirs.state_dict())
-    assert torch.equal(ours(batch(ours)), theirs(batch(ours)))
-    books = summary(theirs, (1, 32, 32))
-    assert books.totals == summary("lenet5_relu_max").totals
-
-
-def test_the_codes_are_the_published_bitmaps():
-    found = codes()
-    assert found.shape == (10, 84)
-    assert found.abs().eq(1).all()
-    assert found.gt(0).sum(1).tolist() == COUNTS
-    rows = ["".join("#" if v > 0 else "." for v in row) for row in found.view(-1, 7)]
-    assert rows[0] == ".#####."  # the lid of the 0
-    assert rows[12 : 12 + 3] == ["...##..", "..###..", ".####.."]  # the top of the 1
-    assert rows[5 * 12 + 2] == "#######"
-    assert rows[9 * 12 + 9] == ".####.."
-    listing = "\n".join(f"{d}: " + " ".join(rows[12 * d : 12 * d + 12]) for d in range(10))
-    assert hashlib.sha256(listing.encode()).hexdigest() == LISTING
-
-
-def test_the_codes_lie_far_apart():
-    distance = torch.cdist(codes(), codes()).square() / 4
-    assert distance.add(100 * torch.eye(10)).min() >= 5
-
-
-def test_table_one():
-    printed = [
-        "X...XXX..XXXX.XX",
-        "XX...XXX..XXXX.X",
-        "XXX...XXX..X.XXX",
-        ".XXX..XXXX..X.XX",
-        "..XXX..XXXX.XX.X",
-        "...XXX..XXXX.XXX",  # the deck lost this row
-    ]
-    ours = ["".join("X" if i in maps else "." for maps in C3_READS) for i in range(6)]
-    assert ours == printed
-    assert sum(map(len, C3_READS)) == 60
-
-
-def test_lenet5_has_codes_for_digits_only():
-    with pytest.raises(HeirloomError, match=r"lenet5 has no 26 classes.*take lenet5_gaussian") as caught:
-        create_model("lenet5", num_classes=26)
-    assert caught.value.code == "E-argument"
+@pytest.mark.parametrize("first", FIRST_OF_FILE.values())
+def test_the_seed_decides_the_weights(first):
+    one, same = build(first, 5), build(first, 5)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -314,10 +214,3 @@ def test_listing():
     assert list_models() == list(MODELS)
     assert list_models("lenet5_relu*") == ["lenet5_relu_max", "lenet5_relu_avg"]
     assert list_models("nothing*") == []
-
-
-def test_fan_in_bounds_differ_between_maps_of_c3():
-    c3 = build("lenet5").get_submodule("c3")
-    largest = [kernel.abs().max().item() for kernel in c3.weight]
-    assert max(largest[:3]) > 1 / 10  # three maps of 25 allow more than four do
-    assert max(largest[-6:]) <= 1 / math.sqrt(150)
