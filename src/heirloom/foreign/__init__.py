@@ -70,11 +70,15 @@ def load_weights(
     names = [str(i) for i in range(classes)] if isinstance(classes, int) else classes
     if names is not None and not names:
         raise HeirloomError("E-argument", "there are no classes")
-    given = dict(args or {}) | ({} if names is None else {"num_classes": len(names)})
+    given = dict(args or {})
+    if names is not None and takes(model, "num_classes"):
+        given["num_classes"] = len(names)
     file = read_foreign(path)
     chosen, network, arguments = _chosen(file.tensors, model, given, publisher)
     tensors = chosen.convert(model, file.tensors, arguments)
     fresh = _classifier(model, arguments, network) if fresh_classifier else frozenset()
+    if fresh_classifier and not fresh:
+        raise HeirloomError("E-argument", f"no layer of {model} depends on num_classes")
     reordered = {name for name, tensor in tensors.items() if tensor is not file.tensors[name]}
     rows = match(tensors, network.state_dict(), chosen.layers_of(model), chosen.optional, fresh, reordered)
     report = Report(path.name, file.kind, file.sha256, model, arguments, chosen, rows)
@@ -135,7 +139,7 @@ def _chosen(
         found.append((known_layers, each, network, arguments))
     count, chosen, network, arguments = max(found, key=lambda one: one[0])
     for key, value in chosen.arguments(model, tensors).items():
-        if count and given.get(key, value) != value:
+        if count and key in chosen.binding and given.get(key, value) != value:
             raise HeirloomError(
                 "E-argument",
                 f"{chosen.name}'s {model} has {key}={value}, not {given[key]}",
@@ -147,7 +151,7 @@ def _chosen(
 def _classifier(model: str, arguments: dict[str, Any], network: nn.Module) -> frozenset[str]:
     """Those tensors of the network whose size depends on the number of classes: found by changing it."""
     if not takes(model, "num_classes"):
-        raise HeirloomError("E-argument", f"{model} has no argument num_classes")
+        return frozenset()
     scores = arguments.get("num_classes", _published_classes(model))
     other = create_model(model, **(arguments | {"num_classes": scores + 1})).state_dict()
     return frozenset(name for name, value in network.state_dict().items() if other[name].shape != value.shape)

@@ -73,5 +73,6 @@ AKAMASTER = Publisher(
     dict.fromkeys(_NETWORKS, _LAYERS),
     dict.fromkeys(_NETWORKS, "cifar"),
     arguments=_arguments,
+    binding=frozenset({"shortcut"}),
     convert=_zeros_behind,
 )

@@ -48,7 +48,9 @@ _RULES: dict[str, Rules] = {
 
 
 def _arguments(model: str, tensors: Tensors) -> dict[str, Any]:
-    """The authors' SqueezeNet pads its last convolution."""
+    """The authors' SqueezeNet pads its last convolution; a deployed GoogLeNet may have no auxiliary heads."""
+    if model == "googlenet":
+        return {"aux": any(name.startswith("loss1/") for name in tensors)}
     return {"source": "authors"} if model in ("squeezenet1_0", "squeezenet1_1") else {}
 
 
@@ -68,6 +70,7 @@ CAFFE = Publisher(
         "squeezenet1_1": "caffe",
     },
     arguments=_arguments,
+    binding=frozenset({"source"}),
     optional=r"aux[12](\..*)?",
     notes={
         "alexnet_caffe": "It was trained less a mean image: --mean-image gives it in place of three means.",

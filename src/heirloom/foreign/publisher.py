@@ -31,6 +31,7 @@ class Publisher:
         rules: Network -> its layers, theirs and ours. An empty mapping: every network, names as ours.
         preprocess: Network -> a name of `heirloom.data.preprocessing.KNOWN`.
         arguments: The arguments of our network that make it theirs, from its name and the tensors.
+        binding: Those that nobody may give another value: the scores would be wrong.
         convert: Their tensors in our layout, under their names.
         optional: Pattern of our layers that a network may be built without: theirs are then set aside.
         notes: Network -> what a user must know.
@@ -41,6 +42,7 @@ class Publisher:
     rules: Mapping[str, Rules]
     preprocess: Mapping[str, str]
     arguments: Callable[[str, Tensors], dict[str, Any]] = _none
+    binding: frozenset[str] = frozenset()
     convert: Callable[[str, Tensors, Mapping[str, Any]], dict[str, Tensor]] = _as_they_are
     optional: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)

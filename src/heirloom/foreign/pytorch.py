@@ -86,4 +86,5 @@ def _reason(error: Exception) -> str:
             return f"it would call {text.split(sign)[1].split(' ')[0]}, and files may call nothing"
     if "Weights only load failed" in text or "weights_only" in text or "weights only" in text.lower():
         return "it holds more than tensors, or is damaged: nothing else is loaded"
-    return f"damaged: {text[:200] or type(error).__name__}"
+    told = text[:200] if isinstance(error, RuntimeError | ValueError) and text else type(error).__name__
+    return f"damaged, or no file of PyTorch: {told}"

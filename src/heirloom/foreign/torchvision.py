@@ -101,6 +101,8 @@ def _arguments(model: str, tensors: Tensors) -> dict[str, Any]:
     """The variant: strides, padding and sizes of images are in no tensor."""
     if model in _BOTTLENECK:
         return {"version": "v1.5"}  # the stride is in the 3 x 3 convolution
+    if model == "googlenet_bn":
+        return {"version": "torchvision", "aux": any(name.startswith("aux") for name in tensors)}
     return {"source": "torchvision"} if model in _SQUEEZENETS else {}
 
 
@@ -110,6 +112,7 @@ TORCHVISION = Publisher(
     _RULES,
     dict.fromkeys(_RULES, "imagenet") | {"googlenet_bn": "inception"},
     arguments=_arguments,
+    binding=frozenset({"version", "source"}),
     optional=r"aux[12](\..*)?",
     notes={"googlenet_bn": "The auxiliary classifiers of torchvision's own file are not trained."},
 )
