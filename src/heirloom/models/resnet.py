@@ -230,7 +230,7 @@ class CifarResNet(Chain):
 
 
 def initialise_(net: nn.Module) -> None:
-    """Convolutions from N(0, 2 / fan-out), the fully connected layer as Torch left it; see the file's head."""
+    """Convolutions from N(0, 2 / fan-out), the fully connected layer as Torch has it; see the file's head."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
