@@ -5,7 +5,7 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,31 @@ from heirloom.errors import HeirloomError
 from heirloom.kernels import worthwhile
 from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
 from heirloom.kernels.squashing import scaled_tanh
+
+
+class WithAux(NamedTuple):
+    """What a network with auxiliary heads returns in training; in evaluation it returns its scores alone."""
+
+    scores: Tensor
+    """(B, K), the network's own."""
+    aux: tuple[Tensor, ...]
+    """(B, K) each, those of the auxiliary heads."""
+
+
+def check_input(network: nn.Module, x: Tensor) -> None:
+    """Refuse images of another size than the network's ``input_size``, (C, H, W).
+
+    Raises:
+        HeirloomError: (``E-input-size``) The input is not (B, *input_size).
+    """
+    size = cast(tuple[int, int, int], network.input_size)
+    if tuple(x.shape[1:]) != size:
+        raise HeirloomError(
+            "E-input-size",
+            f"{type(network).__name__} takes (B, {', '.join(map(str, size))})",
+            why=f"got {tuple(x.shape)}",
+            remedy="resize or pad the images to the published size",
+        )
 
 
 class Chain(nn.Sequential):
@@ -37,13 +62,7 @@ class Chain(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
-        if tuple(x.shape[1:]) != self.input_size:
-            raise HeirloomError(
-                "E-input-size",
-                f"{type(self).__name__} takes (B, {', '.join(map(str, self.input_size))})",
-                why=f"got {tuple(x.shape)}",
-                remedy="resize or pad the images to the published size",
-            )
+        check_input(self, x)
         for layer in self:
             x = layer(x)
         return x
