@@ -22,6 +22,7 @@ FLOORS = (
         "weights",
         "foreign",
         "accounting",
+        "score_maps",
         "tables",
         "losses",
         "optimizers",

@@ -29,14 +29,18 @@ class WithAux(NamedTuple):
 def check_input(network: nn.Module, x: Tensor) -> None:
     """Refuse images of another size than the network's ``input_size``, (C, H, W).
 
+    A network with an attribute ``takes_larger`` that is true takes larger images as well.
+
     Raises:
         HeirloomError: (``E-input-size``) The input is not (B, *input_size).
     """
-    size = cast(tuple[int, int, int], network.input_size)
-    if tuple(x.shape[1:]) != size:
+    size, given = cast(tuple[int, int, int], network.input_size), tuple(x.shape[1:])
+    larger = bool(getattr(network, "takes_larger", False))
+    at_least = len(given) == 3 and given[0] == size[0] and given[1] >= size[1] and given[2] >= size[2]
+    if given != size and not (larger and at_least):
         raise HeirloomError(
             "E-input-size",
-            f"{type(network).__name__} takes (B, {', '.join(map(str, size))})",
+            f"{type(network).__name__} takes (B, {', '.join(map(str, size))}){' or larger' * larger}",
             why=f"got {tuple(x.shape)}",
             remedy="resize or pad the images to the published size",
         )
