@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tarfile
@@ -362,13 +363,27 @@ def bomb(names: str, size: int) -> bytes:
 
 
 def test_archives_that_grow(tmp_path: Path) -> None:
-    size = 200 * 2**20
+    size = 80 * 2**20
     (tmp_path / "a.npz").write_bytes(bomb("a.npy", size))
-    with pytest.raises(HeirloomError, match="unpacked it would have 209,715,200 bytes"):
+    with pytest.raises(HeirloomError, match="unpacked it would have 83,886,080 bytes"):
         read_foreign(tmp_path / "a.npz")
     (tmp_path / "a.pth").write_bytes(bomb("archive/data.pkl", size))
     with pytest.raises(HeirloomError, match="a compressed zip archive"):
         read_foreign(tmp_path / "a.pth")
+
+
+def test_pickles_that_grow(tmp_path: Path) -> None:
+    """What PyTorch's unpickler would make of a few bytes: four gibibytes of zeros, a storage of eight."""
+    (tmp_path / "a.pth").write_bytes(plain(Runs(bytearray, 2**32)))
+    with pytest.raises(HeirloomError, match="it holds more than tensors: a bytearray"):
+        read_foreign(tmp_path / "a.pth")
+    torch.save({"a": torch.ones(2)}, tmp_path / "b.pth", _use_new_zipfile_serialization=False)
+    data = (tmp_path / "b.pth").read_bytes()
+    data, found = re.subn(rb"(cpuq.)K\x02", rb"\1J\x00\x00\x00\x7f", data)  # 2 numbers become 2^31 - 2^24
+    assert found == 1
+    (tmp_path / "b.pth").write_bytes(data)
+    with pytest.raises(HeirloomError, match="damaged"):
+        read_foreign(tmp_path / "b.pth")
 
 
 def test_an_archive_that_understates_what_it_holds(tmp_path: Path) -> None:

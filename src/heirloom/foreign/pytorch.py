@@ -27,6 +27,8 @@ def read(data: bytes) -> dict[str, Tensor]:
     """
     if data.startswith(b"PK"):
         _check_archive(data)
+    if b"bytearray" in data:  # the one thing PyTorch's unpickler makes that can be large and cost nothing
+        raise ValueError("it holds more than tensors: a bytearray")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
