@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import imported
 import numpy as np
 import pytest
 import safetensors.torch
@@ -26,7 +27,7 @@ from test_caffemodel import blob, layer, old_layer
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
-from heirloom.foreign import load_weights
+from heirloom.foreign import Imported, load_weights
 from heirloom.foreign.matching import Unfit
 from heirloom.foreign.publishers import PUBLISHERS
 from heirloom.foreign.reading import ForeignFile, read_foreign
@@ -498,7 +499,7 @@ def test_kinds_of_numbers(tmp_path: Path, lenet: dict[str, Tensor]) -> None:
         lenet["conv1.weight"].half(),
         lenet["conv2.weight"].double(),
     )
-    found = load_weights(saved(tmp_path / "a.pth", state), "lenet_caffe")
+    found = load_weights(saved(tmp_path / "a.pth", state), "lenet_caffe", publisher="caffe")
     fates = {row.ours: row.fate for row in found.report.rows}
     assert fates["conv1.weight"] == "copied, from float16"
     assert fates["conv2.weight"] == "copied, from float64"
@@ -539,7 +540,8 @@ def test_another_number_of_classes(tmp_path: Path, lenet: dict[str, Tensor]) -> 
     with pytest.raises(HeirloomError, match="there are no classes"):
         loaded(path, classes=0)
     torch.manual_seed(5)
-    found = load_weights(path, "lenet_caffe", classes=["a", "b", "c", "d"], fresh_classifier=True)
+    options: dict[str, Any] = {"preprocess": "lenet-caffe", "fresh_classifier": True}
+    found = load_weights(path, "lenet_caffe", classes=["a", "b", "c", "d"], **options)
     assert found.card.classes == ("a", "b", "c", "d")
     assert tuple(found.model.ip2.weight.shape) == (4, 500)
     assert torch.equal(found.model.ip1.weight, lenet["ip1.weight"])
@@ -551,7 +553,7 @@ def test_a_fresh_classifier_where_the_file_has_none(tmp_path: Path, lenet: dict[
     body = {name: value for name, value in lenet.items() if not name.startswith("ip2")}
     path = saved(tmp_path / "a.pth", body)
     assert "ip2.weight: missing" in str(unfit(path))
-    found = load_weights(path, "lenet_caffe", fresh_classifier=True)
+    found = load_weights(path, "lenet_caffe", preprocess="lenet-caffe", fresh_classifier=True)
     assert {row.ours for row in found.report.rows if row.fate == "fresh"} == {"ip2.weight", "ip2.bias"}
 
 
@@ -564,7 +566,7 @@ def test_classes_and_arguments_that_do_not_go_together(tmp_path: Path, lenet: di
     with pytest.raises(HeirloomError, match="cannot be built"):
         loaded(path, args={"colour": 1})
     with pytest.raises(HeirloomError, match="how are images prepared"):
-        load_weights(path, "lenet_caffe", publisher="heirloom")
+        load_weights(path, "lenet_caffe")
 
 
 def test_the_network_of_another_paper(tmp_path: Path, lenet: dict[str, Tensor]) -> None:
@@ -590,7 +592,7 @@ def test_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def brought(
     monkeypatch: pytest.MonkeyPatch, state: dict[str, Tensor], model: str, **options: Any
-) -> "heirloom.Imported":  # type: ignore[name-defined]  # noqa: F821
+) -> Imported:
     """`load_weights` without the file: the large ones need not be written."""
     monkeypatch.setattr("heirloom.foreign.read_foreign", lambda path: ForeignFile("pytorch", "", dict(state)))
     return load_weights("no.pth", model, **options)
@@ -771,18 +773,73 @@ def test_every_published_network_is_one_of_ours() -> None:
         assert set(publisher.notes) <= set(publisher.rules)
 
 
+def test_equal_names_are_told_apart_by_the_format(tmp_path: Path, lenet: dict[str, Tensor]) -> None:
+    """Caffe's names are ours here: a state dict is taken for one of ours, whose images nobody describes."""
+    np.savez(tmp_path / "a.npz", **{name: value.numpy() for name, value in lenet.items()})
+    assert load_weights(tmp_path / "a.npz", "lenet_caffe").report.publisher is CAFFE
+    path = saved(tmp_path / "a.pth", lenet)
+    assert load_weights(path, "lenet_caffe", preprocess="none").report.publisher.name == "heirloom"
+    assert load_weights(path, "lenet_caffe", publisher="caffe").card.preprocess.scale == 255 / 256
+
+
+def test_weights_that_give_no_scores(tmp_path: Path, lenet: dict[str, Tensor]) -> None:
+    huge = {name: torch.full_like(value, 3e38) for name, value in lenet.items()}
+    with pytest.raises(HeirloomError, match="the scores of lenet_caffe are not finite") as caught:
+        loaded(saved(tmp_path / "a.pth", huge))
+    assert caught.value.code == "E-weights"
+
+
+# The acceptance run
+
+
+def test_figures_that_are_missed_are_an_exit_status(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lenet: dict[str, Tensor],
+) -> None:
+    (tmp_path / "weights").mkdir()
+    np.savez(tmp_path / "weights" / "a.npz", **{name: value.numpy() for name, value in lenet.items()})
+    (tmp_path / "imagenet").mkdir()
+    monkeypatch.setenv("HEIRLOOM_DATA", str(tmp_path))
+
+    def right(count: int) -> imported.Case:
+        return imported.Case(
+            "a.npz", "lenet_caffe", "nothing", lambda found, root: [("top1@test:center", count, 100)], 50, 2
+        )
+
+    assert imported.main([right(48), right(52)]) == 0
+    assert "must be 50 ± 2: yes" in capsys.readouterr().out
+    assert imported.main([right(50), right(47)]) == 1
+    assert "must be 50 ± 2: MISSED" in capsys.readouterr().out
+
+
+def test_right_answers_are_counted() -> None:
+    scores = torch.randn(50, 7, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(50) % 7
+    ranks = [
+        sorted(row, reverse=True).index(row[label])
+        for row, label in zip(scores.tolist(), labels, strict=True)
+    ]
+    wanted = [("top1@val:center", ranks.count(0), 50), ("top3@val:center", sum(r < 3 for r in ranks), 50)]
+    assert imported.counted("val", scores, labels, (1, 3)) == wanted
+
+
 # The command
 
 
 def test_the_command(heirloom: Heirloom, tmp_path: Path, lenet: dict[str, Tensor]) -> None:
     saved(tmp_path / "lenet.pth", {f"module.{name}": value for name, value in lenet.items()})
     (tmp_path / "names.txt").write_text("".join(f"digit {i}\n" for i in range(10)))
-    done = heirloom(
-        "import", "lenet.pth", "--as", "lenet_caffe", "-o", "out.safetensors", "--classes", "names.txt"
-    )
+    options = ("--classes", "names.txt", "--preprocess", "lenet-caffe")
+    done = heirloom("import", "lenet.pth", "--as", "lenet_caffe", "-o", "out.safetensors", *options)
     assert done.returncode == 0, done.stderr
     assert "8 tensors, 431,080 numbers copied" in done.stdout
-    assert "Preprocessing: lenet-caffe, as caffe has it." in done.stdout
+    assert (
+        "Preprocessing: as given: lenet-caffe: white is 0.996094, less 0, by 1, fit to 28 x 28.\n"
+        in done.stdout
+    )
+    assert "Names: heirloom (the network's own names).\n" in done.stdout
     found = load_model(tmp_path / "out.safetensors")
     assert found.card.classes[3] == "digit 3"
     assert same(found.model.state_dict(), lenet)
@@ -818,20 +875,20 @@ def test_a_mean_image_from_a_file(heirloom: Heirloom, tmp_path: Path, lenet: dic
     mean = np.random.default_rng(0).random((1, 32, 30))
     np.save(tmp_path / "mean.npy", mean)
     (tmp_path / "mean.binaryproto").write_bytes(blob(mean.flatten().tolist(), mean.shape, legacy=True))
+    how = ("--preprocess", "lenet-caffe")
     for name in ("mean.npy", "mean.binaryproto"):
         out = f"{name}.safetensors"
-        done = heirloom("import", "a.pth", "--as", "lenet_caffe", "-o", out, "--mean-image", name)
+        done = heirloom("import", "a.pth", "--as", "lenet_caffe", "-o", out, "--mean-image", name, *how)
         assert done.returncode == 0, done.stderr
-        assert f"less the mean image {name}." in done.stdout
+        assert f"less the mean image {name}: white is 0.996094, less a mean image, by 1, " in done.stdout
         found = load_model(tmp_path / out)
         image = found.card.preprocess.mean_image
         assert image is not None
         assert torch.equal(image, torch.from_numpy(mean[:, 2:30, 1:29]).float())
         assert next(iter(predict(found, _picture(tmp_path)))).error == ""
     (tmp_path / "mean.npy").write_bytes(b"\x93NUMPY\x01")
-    done = heirloom(
-        "import", "a.pth", "--as", "lenet_caffe", "-o", "no.safetensors", "--mean-image", "mean.npy"
-    )
+    out = "no.safetensors"
+    done = heirloom("import", "a.pth", "--as", "lenet_caffe", "-o", out, "--mean-image", "mean.npy", *how)
     assert done.returncode == 4
     assert done.stderr.startswith("heirloom: cannot read the mean image: mean.npy: no array")
 
@@ -844,7 +901,7 @@ def _picture(folder: Path) -> Path:
 
 
 def test_an_imported_network_predicts(tmp_path: Path, lenet: dict[str, Tensor]) -> None:
-    found = load_weights(saved(tmp_path / "a.pth", lenet), "lenet_caffe")
+    found = load_weights(saved(tmp_path / "a.pth", lenet), "lenet_caffe", publisher="caffe")
     (answer,) = predict(found, _picture(tmp_path))
     image = torch.full((1, 1, 28, 28), 0.0)
     image[:, :, 3:24] = 100 / 256  # 40 x 30 fitted into 28 x 28, on black

@@ -99,6 +99,14 @@ class Preprocess:
         """uint8 images of any size (B, c, h, w) to the network's input (B, C, H, W)."""
         return self.normalised(self.scaled(self.fit(images)))
 
+    def __str__(self) -> str:
+        """For people: ``BGR, white is 255, less 104 117 123, by 1 1 1, warp to 256``."""
+        how = f"{self.resize} to {self.box or ' x '.join(map(str, self.size[1:]))}"
+        less = "a mean image" if self.mean_image is not None else " ".join(f"{m:g}" for m in self.mean)
+        order = [self.order] if self.size[0] == 3 else []
+        by = " ".join(f"{s:g}" for s in self.std)
+        return ", ".join([*order, f"white is {self.scale:g}", f"less {less}", f"by {by}", how])
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON. What is not needed to say all is left out, as files of format 1 have it."""
         found: dict[str, Any] = {}

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from heirloom.data.preprocessing import Preprocess, stated, with_mean_image
 from heirloom.errors import HeirloomError, nearest
 from heirloom.foreign.matching import Report, Unfit, converted, match
 from heirloom.foreign.publisher import Publisher
 from heirloom.foreign.publishers import PUBLISHERS
-from heirloom.foreign.reading import read_foreign, read_mean_image
+from heirloom.foreign.reading import ForeignFile, read_foreign, read_mean_image
 from heirloom.models import create_model, faults_of, plain_name, published_argument, takes
 from heirloom.weights import Card, LoadedModel
 
@@ -74,7 +74,7 @@ def load_weights(
     if names is not None and takes(model, "num_classes"):
         given["num_classes"] = len(names)
     file = read_foreign(path)
-    chosen, network, arguments = _chosen(file.tensors, model, given, publisher)
+    chosen, network, arguments = _chosen(file, model, given, publisher)
     tensors = chosen.convert(model, file.tensors, arguments)
     fresh = _classifier(model, arguments, network) if fresh_classifier else frozenset()
     if fresh_classifier and not fresh:
@@ -83,8 +83,8 @@ def load_weights(
     rows = match(tensors, network.state_dict(), chosen.layers_of(model), chosen.optional, fresh, reordered)
     report = Report(path.name, file.kind, file.sha256, model, arguments, chosen, rows)
     if report.faults:
-        wrong = {row.ours for row in rows if row.fault and row.theirs and row.ours}
-        if wrong and wrong <= _classifier(model, arguments, network):
+        sized = all(row.theirs and row.ours for row in rows if row.fault)
+        if sized and {row.ours for row in rows if row.fault} <= _classifier(model, arguments, network):
             raise Unfit(
                 "E-weights-classes",
                 "the weights know another number of classes",
@@ -117,27 +117,30 @@ def load_weights(
 
 
 def _chosen(
-    tensors: Mapping[str, Tensor], model: str, given: dict[str, Any], wanted: str | None
+    file: ForeignFile, model: str, given: dict[str, Any], wanted: str | None
 ) -> tuple[Publisher, nn.Module, dict[str, Any]]:
-    """The publisher whose names the file has, and the network as that publisher's is."""
+    """The publisher whose names the file has, and the network as that publisher's is.
+
+    Where two have the same names, it is the one who publishes files of this format.
+    """
+    tensors = file.tensors
     known = {each.name: each for each in PUBLISHERS if each.knows(model)}
     if wanted is not None and wanted not in known:
         why = nearest(wanted, known)
         raise HeirloomError("E-argument", f"{wanted!r} has published no {model} that we know", why=why)
-    found: list[tuple[int, Publisher, nn.Module, dict[str, Any]]] = []
-    built: list[tuple[dict[str, Any], nn.Module]] = []
-    for each in [known[wanted]] if wanted else known.values():
-        own = each.arguments(model, tensors)
-        arguments = own | given
-        network = next((network for args, network in built if args == arguments), None)
-        if network is None:
-            network = create_model(model, **arguments)
-            built.append((arguments, network))
-        layers = {name.rpartition(".")[0] for name in network.state_dict()}
-        theirs = {name.rpartition(".")[0] for name in tensors}
-        known_layers = sum(each.layers_of(model)(layer) in layers for layer in theirs)
-        found.append((known_layers, each, network, arguments))
-    count, chosen, network, arguments = max(found, key=lambda one: one[0])
+    candidates = [known[wanted]] if wanted else sorted(known.values(), key=lambda p: file.kind not in p.kinds)
+    theirs = {name.rpartition(".")[0] for name in tensors}
+    count = -1
+    for each in candidates:
+        its_arguments = each.arguments(model, tensors) | given
+        its_network = create_model(model, **its_arguments)
+        ours = {name.rpartition(".")[0] for name in its_network.state_dict()}
+        layers = each.layers_of(model)
+        its_count = sum(layers(layer) in ours for layer in theirs)
+        if its_count > count:
+            count, chosen, network, arguments = its_count, each, its_network, its_arguments
+        if count == len(theirs):
+            break
     for key, value in chosen.arguments(model, tensors).items():
         if count and key in chosen.binding and given.get(key, value) != value:
             raise HeirloomError(
@@ -145,7 +148,7 @@ def _chosen(
                 f"{chosen.name}'s {model} has {key}={value}, not {given[key]}",
                 remedy=f"leave out --arg {key}",
             )
-    return chosen, network, dict(arguments)
+    return chosen, network, arguments
 
 
 def _classifier(model: str, arguments: dict[str, Any], network: nn.Module) -> frozenset[str]:
@@ -180,7 +183,7 @@ def _prepared(
         raise HeirloomError(
             "E-argument",
             "how are images prepared for these weights?",
-            why=f"{chosen.name} does not say for {model}",
+            why=f"nobody is known to have published {model} with the names of {chosen.name}",
             remedy="add --preprocess, such as imagenet, caffe, or a JSON object",
         )
     return stated(name, (c, h, w)), f"{name}, as {chosen.name} has it"
@@ -193,4 +196,6 @@ def _scores(model: str, network: nn.Module, preprocess: Preprocess) -> int:
         found = network(preprocess(torch.zeros(1, *preprocess.size, dtype=torch.uint8)))
         if tuple(found.shape[:1]) != (1,) or found.ndim != 2:
             raise ValueError(f"it gives {tuple(found.shape)}, no score per class")
+    if not bool(torch.isfinite(found).all()):
+        raise HeirloomError("E-weights", f"the scores of {model} are not finite", where="a black image")
     return int(found.shape[1])

@@ -69,6 +69,7 @@ CAFFE = Publisher(
         "squeezenet1_0": "caffe",
         "squeezenet1_1": "caffe",
     },
+    kinds=("caffemodel", "npz"),
     arguments=_arguments,
     binding=frozenset({"source"}),
     optional=r"aux[12](\..*)?",

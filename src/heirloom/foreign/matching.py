@@ -204,7 +204,7 @@ class Report:
         arguments = ", ".join(f"{key}={value}" for key, value in self.args.items())
         notes = [
             f"Names: {self.publisher.name} ({self.publisher.origin}).",
-            *([f"Preprocessing: {self.preprocess_origin}."] if self.preprocess else []),
+            *([f"Preprocessing: {self.preprocess_origin}: {self.preprocess}."] if self.preprocess else []),
             *([f"Arguments: {arguments}."] if arguments else []),
             *([self.publisher.notes[self.model]] if self.model in self.publisher.notes else []),
         ]

@@ -29,6 +29,7 @@ class Publisher:
         name: What the command line calls it.
         origin: Where its names and variants are documented.
         rules: Network -> its layers, theirs and ours. An empty mapping: every network, names as ours.
+        kinds: Formats of its files, of `ForeignFile`.
         preprocess: Network -> a name of `heirloom.data.preprocessing.KNOWN`.
         arguments: The arguments of our network that make it theirs, from its name and the tensors.
         binding: Those that nobody may give another value: the scores would be wrong.
@@ -41,6 +42,7 @@ class Publisher:
     origin: str
     rules: Mapping[str, Rules]
     preprocess: Mapping[str, str]
+    kinds: Sequence[str] = ("pytorch", "safetensors")
     arguments: Callable[[str, Tensors], dict[str, Any]] = _none
     binding: frozenset[str] = frozenset()
     convert: Callable[[str, Tensors, Mapping[str, Any]], dict[str, Tensor]] = _as_they_are
