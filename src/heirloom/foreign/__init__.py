@@ -83,24 +83,7 @@ def load_weights(
     rows = match(tensors, network.state_dict(), chosen.layers_of(model), chosen.optional, fresh, reordered)
     report = Report(path.name, file.kind, file.sha256, model, arguments, chosen, rows)
     if report.faults:
-        sized = all(row.theirs and row.ours for row in rows if row.fault)
-        if sized and {row.ours for row in rows if row.fault} <= _classifier(model, arguments, network):
-            raise Unfit(
-                "E-weights-classes",
-                "the weights know another number of classes",
-                where=str(path),
-                why=report.faults[0],
-                remedy="give theirs with --classes, or --fresh-classifier to train that layer anew",
-                report=report,
-            )
-        raise Unfit(
-            "E-weights-model",
-            f"the weights do not fit {model}",
-            where=str(path),
-            why=f"read with the names of {chosen.name}: {report.words()}",
-            remedy="is it another network, or other arguments (--arg)?",
-            report=report,
-        )
+        raise _unfit(path, report, _classifier(model, arguments, network))
     prepared, origin = _prepared(chosen, model, network, preprocess)
     if mean_image is not None:
         prepared = with_mean_image(prepared, read_mean_image(Path(mean_image)), str(mean_image))
@@ -149,6 +132,28 @@ def _chosen(
                 remedy=f"leave out --arg {key}",
             )
     return chosen, network, arguments
+
+
+def _unfit(path: Path, report: Report, classifier: frozenset[str]) -> Unfit:
+    """The error about weights that do not fit: it is the number of classes alone, or more."""
+    faulty = [row for row in report.rows if row.fault]
+    if all(row.theirs and row.ours in classifier for row in faulty):
+        return Unfit(
+            "E-weights-classes",
+            "the weights know another number of classes",
+            where=str(path),
+            why=report.faults[0],
+            remedy="give theirs with --classes, or --fresh-classifier to train that layer anew",
+            report=report,
+        )
+    return Unfit(
+        "E-weights-model",
+        f"the weights do not fit {report.model}",
+        where=str(path),
+        why=f"read with the names of {report.publisher.name}: {report.words()}",
+        remedy="is it another network, or other arguments (--arg)?",
+        report=report,
+    )
 
 
 def _classifier(model: str, arguments: dict[str, Any], network: nn.Module) -> frozenset[str]:
