@@ -870,6 +870,16 @@ def test_the_commands_json(heirloom: Heirloom, tmp_path: Path, lenet: dict[str, 
     assert not (tmp_path / "no.safetensors").exists()
 
 
+def test_the_commands_csv(heirloom: Heirloom, tmp_path: Path, lenet: dict[str, Tensor]) -> None:
+    fc = {"ip1.weight": lenet["ip1.weight"].view(1, 1, 500, 800)}
+    np.savez(tmp_path / "a.npz", **{name: value.numpy() for name, value in (lenet | fc).items()})
+    done = heirloom("import", "a.npz", "--as", "lenet_caffe", "-o", "out.safetensors", "--format", "csv")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "theirs,their size,ours,our size,what"
+    assert lines[5] == 'ip1.weight,1×1×500×800,ip1.weight,500×800,"copied, leading ones dropped"'
+    assert len(lines) == 9
+
+
 def test_a_mean_image_from_a_file(heirloom: Heirloom, tmp_path: Path, lenet: dict[str, Tensor]) -> None:
     saved(tmp_path / "a.pth", lenet)
     mean = np.random.default_rng(0).random((1, 32, 30))

@@ -209,7 +209,11 @@ class Report:
             *([self.publisher.notes[self.model]] if self.model in self.publisher.notes else []),
         ]
         return Table(
-            title, ["theirs", "size", "ours", "size", "what"], cells, notes=notes, data=self.as_dict()
+            title,
+            ["theirs", "their size", "ours", "our size", "what"],
+            cells,
+            notes=notes,
+            data=self.as_dict(),
         )
 
 
