@@ -66,7 +66,14 @@ def shortcut_of(option: Shortcut, in_maps: int, maps: int, stride: int) -> nn.Mo
     return nn.Identity() if in_maps == maps else ZeroMaps(in_maps, maps, stride)
 
 
-class Block(nn.Module):
+class Residual(nn.Module):
+    """A block whose input goes past it and is added to what it computes."""
+
+    expansion = 1
+    """Maps that it returns, as a multiple of its argument ``maps``."""
+
+
+class Block(Residual):
     """Figure 5, left: two 3 x 3 convolutions and a shortcut.
 
     Args:
@@ -78,8 +85,6 @@ class Block(nn.Module):
 
     Shape: input (B, in_maps, H, W); output (B, maps, H / stride, W / stride).
     """
-
-    expansion = 1
 
     def __init__(
         self, in_maps: int, maps: int, stride: int, shortcut: Shortcut = "B", version: Version = "v1"
@@ -102,7 +107,7 @@ class Block(nn.Module):
         return total
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Residual):
     """Figure 5, right: 1 x 1 to fewer maps, 3 x 3, 1 x 1 to four times as many, and a shortcut.
 
     Args:
@@ -153,7 +158,7 @@ class Bottleneck(nn.Module):
 
 
 def stage(
-    block: type[Block] | type[Bottleneck], count: int, in_maps: int, maps: int, stride: int, **options: Any
+    block: type[Residual], count: int, in_maps: int, maps: int, stride: int, **options: Any
 ) -> nn.Sequential:
     """Blocks of one size, numbered from 0; the first makes the size. ``options`` are those of the block."""
     first = block(in_maps, maps, stride, **options)
@@ -176,7 +181,7 @@ class ResNet(Chain):
 
     def __init__(
         self,
-        block: type[Block] | type[Bottleneck],
+        block: type[Residual],
         counts: Sequence[int],
         num_classes: int,
         in_chans: int,
