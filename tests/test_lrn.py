@@ -74,7 +74,7 @@ def test_columns_are_layers_of_their_own():
 def test_what_lrn_refuses():
     with pytest.raises(HeirloomError, match="no LRN is called 'papers': did you mean 'paper'"):
         LRN("papers")
-    with pytest.raises(HeirloomError, match=re.escape("in 2 equal columns: got (1, 5, 2, 2)")):
+    with pytest.raises(HeirloomError, match=re.escape("in 2 equal columns: groups: got (1, 5, 2, 2)")):
         LRN("paper", groups=2)(torch.zeros(1, 5, 2, 2))
     with pytest.raises(HeirloomError, match=r"takes \(B, C, H, W\)"):
         LRN("paper")(torch.zeros(5, 2))
