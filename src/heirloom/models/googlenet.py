@@ -7,7 +7,8 @@ normalisation with alpha / n and k = 1, initial weights U(-sqrt(3/F), sqrt(3/F))
 and those of the classifiers 0. ``googlenet_bn`` is torchvision/models/googlenet.py.
 Departs: torchvision's network has a 3 x 3 convolution in place of each 5 x 5, which its source calls a known
 bug, a last pooling of 2 x 2 and dropout of 0.2; it is ``version="torchvision"``, and without it
-``googlenet_bn`` has the shapes of the paper.
+``googlenet_bn`` has the shapes of the paper. Its auxiliary heads pool 14 x 14 maps in windows of 4 x 4; here
+always the paper's 5 x 5.
 """
 
 import math
@@ -15,6 +16,7 @@ from collections import OrderedDict
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heirloom.claim import Claim
@@ -22,11 +24,12 @@ from heirloom.errors import check_choice
 from heirloom.layers import WithAux, check_input
 
 
-def conv(in_maps: int, maps: int, kernel: int, stride: int = 1, *, bn: bool) -> nn.Sequential:
-    """A rectified convolution that keeps the size, or halves it; ``bn`` normalises it before over the batch."""
+def conv(in_maps: int, maps: int, kernel: int, stride: int = 1, *, bn: bool) -> nn.Module:
+    """A convolution that keeps the size, or halves it; ``bn`` normalises it over the batch."""
     layer = nn.Conv2d(in_maps, maps, kernel, stride, padding=kernel // 2, bias=not bn)
-    norm = {"bn": nn.BatchNorm2d(maps, eps=0.001)} if bn else {}
-    return nn.Sequential(OrderedDict(conv=layer, **norm, relu=nn.ReLU()))
+    if not bn:
+        return layer
+    return nn.Sequential(OrderedDict(conv=layer, bn=nn.BatchNorm2d(maps, eps=0.001)))
 
 
 def pool(kernel: int = 3) -> nn.MaxPool2d:
@@ -35,7 +38,7 @@ def pool(kernel: int = 3) -> nn.MaxPool2d:
 
 
 class Inception(nn.Module):
-    """Figure 2 (b): four branches side by side.
+    """Figure 2 (b): four branches side by side, each convolution rectified.
 
     Args:
         in_maps: Maps that it reads.
@@ -72,10 +75,10 @@ class Inception(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class for shapes."""
         branches = [
-            self.b1x1(x),
-            self.b3x3(self.b3x3_reduce(x)),
-            self.b5x5(self.b5x5_reduce(x)),
-            self.pool_proj(self.pool(x)),
+            F.relu(self.b1x1(x)),
+            F.relu(self.b3x3(F.relu(self.b3x3_reduce(x)))),
+            F.relu(self.b5x5(F.relu(self.b5x5_reduce(x)))),
+            F.relu(self.pool_proj(self.pool(x))),
         ]
         return torch.cat(branches, dim=1)
 
@@ -91,9 +94,10 @@ class AuxiliaryHead(nn.Sequential):
             OrderedDict(
                 pool=nn.AvgPool2d(5, stride=3),
                 conv=conv(in_maps, 128, 1, bn=bn),
+                relu_conv=nn.ReLU(),
                 flatten=nn.Flatten(),
                 fc=nn.Linear(128 * 4 * 4, 1024),
-                relu=nn.ReLU(),
+                relu_fc=nn.ReLU(),
                 drop=nn.Dropout(0.7),
                 classifier=nn.Linear(1024, num_classes),
             )
@@ -133,10 +137,13 @@ class GoogLeNet(nn.Module):
 
         self.input_size = (in_chans, 224, 224)
         self.conv1 = conv(in_chans, 64, 7, stride=2, bn=bn)  # 64 x 112 x 112
+        self.relu1 = nn.ReLU()
         self.pool1 = pool()  # 64 x 56 x 56
         self.norm1 = nn.Identity() if bn else nn.LocalResponseNorm(5)  # 64 x 56 x 56
         self.conv2_reduce = conv(64, 64, 1, bn=bn)  # 64 x 56 x 56
+        self.relu2_reduce = nn.ReLU()
         self.conv2 = conv(64, 192, 3, bn=bn)  # 192 x 56 x 56
+        self.relu2 = nn.ReLU()
         self.norm2 = nn.Identity() if bn else nn.LocalResponseNorm(5)  # 192 x 56 x 56
         self.pool2 = pool()  # 192 x 28 x 28
         self.inception_3a = inception(192, 64, (96, 128), (16, 32), 32)  # 256 x 28 x 28
@@ -160,8 +167,9 @@ class GoogLeNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor | WithAux:
         """See the class for shapes."""
         check_input(self, x)
-        x = self.norm1(self.pool1(self.conv1(x)))
-        x = self.pool2(self.norm2(self.conv2(self.conv2_reduce(x))))
+        x = self.norm1(self.pool1(self.relu1(self.conv1(x))))
+        x = self.relu2_reduce(self.conv2_reduce(x))
+        x = self.pool2(self.norm2(self.relu2(self.conv2(x))))
         x = self.pool3(self.inception_3b(self.inception_3a(x)))
         out_4a = self.inception_4a(x)
         out_4d = self.inception_4d(self.inception_4c(self.inception_4b(out_4a)))
@@ -206,4 +214,103 @@ def googlenet_bn(
     return net
 
 
-CLAIMS: dict[str, tuple[Claim, ...]] = {}
+_PAPER = "Szegedy et al. 2014"
+_WITHOUT_HEADS = {"aux": False}
+_FIELDS = (
+    Claim("receptive_field", 7, "arithmetic", layer="conv1"),
+    Claim("receptive_field", 11, "arithmetic", layer="pool1"),
+    Claim("receptive_field", 27, "arithmetic", layer="pool2"),
+    Claim("receptive_field", 91, "arithmetic: 27 + 2 x 32", layer="inception_3b.cat"),
+    Claim("receptive_field", 427, "arithmetic: 91 + 16 + 5 x 64", layer="inception_4e.cat"),
+    Claim("receptive_field", 715, "arithmetic: 427 + 32 + 2 x 128", layer="inception_5b.cat"),
+    Claim("jump", 32, "arithmetic", layer="inception_5b.cat"),
+)
+_SIZES = tuple(
+    Claim("output_size", size, f"{_PAPER}, table 1", layer=layer)
+    for layer, size in {
+        "conv1": (64, 112, 112),
+        "pool1": (64, 56, 56),
+        "conv2": (192, 56, 56),
+        "pool2": (192, 28, 28),
+        "inception_3a.cat": (256, 28, 28),
+        "inception_3b.cat": (480, 28, 28),
+        "pool3": (480, 14, 14),
+        "inception_4a.cat": (512, 14, 14),
+        "inception_4b.cat": (512, 14, 14),
+        "inception_4c.cat": (512, 14, 14),
+        "inception_4d.cat": (528, 14, 14),
+        "inception_4e.cat": (832, 14, 14),
+        "pool4": (832, 7, 7),
+        "inception_5a.cat": (832, 7, 7),
+        "inception_5b.cat": (1024, 7, 7),
+        "avgpool": (1024, 1, 1),
+        "classifier": (1000,),
+    }.items()
+)
+CLAIMS = {
+    "googlenet": (
+        *_SIZES,
+        *_FIELDS,
+        Claim("parameters", 6_998_552, "arithmetic on table 1, with biases", args=_WITHOUT_HEADS),
+        Claim("parameters", 13_378_280, "arithmetic on table 1 and section 5: 6,379,728 in the two heads"),
+        Claim("macs", 1_582_671_872, "arithmetic on table 1"),
+        Claim("parameters", 9_472, "arithmetic: 64 x (3 x 7 x 7 + 1)", layer="conv1"),
+        Claim("parameters", 1_025_000, "arithmetic: 1000 x 1025", layer="classifier"),
+        Claim(
+            "parameters",
+            2_700,
+            f"{_PAPER}, table 1, first row",
+            layer="conv1",
+            off=-6_772,
+            why="a dense 7 x 7 convolution of 3 maps has 9,408 weights; 2,712 fit a separable one, perhaps",
+        ),
+        Claim(
+            "macs",
+            34_000_000,
+            f"{_PAPER}, table 1, first row",
+            layer="conv1",
+            off=-84_013_952,
+            why="9,408 weights at 112 x 112 places are 118 million; 34 fit a separable one, perhaps",
+        ),
+        Claim(
+            "parameters",
+            6_797_700,
+            f"{_PAPER}, table 1, sum of the column",
+            off=-200_852,
+            why="the table leaves out biases, rounds, and differs in its first row and in 4c and 5a",
+            args=_WITHOUT_HEADS,
+        ),
+        Claim(
+            "macs",
+            1_502_000_000,
+            f"{_PAPER}, table 1, sum of the column",
+            off=-80_671_872,
+            why="the table rounds, and has 84 million fewer in its first row",
+        ),
+    ),
+    "googlenet_bn": (
+        *_FIELDS[1:],
+        Claim("parameters", 7_005_832, "arithmetic on table 1, without biases", args=_WITHOUT_HEADS),
+        Claim("macs", 1_582_671_872, "arithmetic on table 1"),
+        Claim("fixed", 14_560, "arithmetic: a mean and a variance per map", args=_WITHOUT_HEADS),
+        Claim(
+            "parameters",
+            6_624_904,
+            "torchvision/models/googlenet.py, num_params of the weights",
+            args={"aux": False, "version": "torchvision"},
+        ),
+        Claim(
+            "macs",
+            1_498_376_192,
+            "arithmetic; torchvision's _ops prints 1.498",
+            args={"version": "torchvision"},
+        ),
+        Claim(
+            "receptive_field",
+            379,
+            "arithmetic: 3 x 3 for 5 x 5, and the last pooling 2 x 2",
+            layer="inception_5b.cat",
+            args={"version": "torchvision"},
+        ),
+    ),
+}

@@ -21,7 +21,7 @@ from heirloom.errors import check_choice
 from heirloom.layers import Chain
 
 Shortcut = Literal["A", "B", "C"]
-"""What carries a block's input past it: A only identities, B a projection where the size changes, C always."""
+"""What carries a block's input past it: A the identity, B a projection where the size changes, C always."""
 Version = Literal["v1", "v1.5"]
 """Where a bottleneck halves the image: v1 in its first 1 x 1 convolution (the paper), v1.5 in the 3 x 3."""
 
@@ -46,7 +46,7 @@ class Projection(nn.Module):
 
 
 class ZeroMaps(nn.Module):
-    """Option A: every other pixel as it is, and maps of zeros for those that the input lacks. No parameters."""
+    """Option A: every other pixel as it is, and zeros for the maps that the input lacks; no parameters."""
 
     def __init__(self, in_maps: int, maps: int, stride: int) -> None:
         super().__init__()
@@ -98,8 +98,8 @@ class Block(nn.Module):
         """See the class for shapes."""
         out = self.relu1(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
-        out = self.relu2(out + self.shortcut(x))
-        return out
+        total: Tensor = self.relu2(out + self.shortcut(x))
+        return total
 
 
 class Bottleneck(nn.Module):
@@ -148,8 +148,8 @@ class Bottleneck(nn.Module):
         out = self.relu1(self.bn1(self.conv1(x)))
         out = self.relu2(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
-        out = self.relu3(out + self.shortcut(x))
-        return out
+        total: Tensor = self.relu3(out + self.shortcut(x))
+        return total
 
 
 def stage(
@@ -230,7 +230,7 @@ class CifarResNet(Chain):
 
 
 def initialise_(net: nn.Module) -> None:
-    """Convolutions from N(0, 2 / fan-out), normalisation 1 and 0, the fully connected layer as Torch left it."""
+    """Convolutions from N(0, 2 / fan-out), the fully connected layer as Torch has it; see the file's head."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
@@ -304,4 +304,121 @@ def resnet1202(num_classes: int = 10, in_chans: int = 3, shortcut: Shortcut = "A
     return CifarResNet(200, num_classes, in_chans, shortcut)
 
 
-CLAIMS: dict[str, tuple[Claim, ...]] = {}
+_PAPER = "He et al. 2015"
+_IMAGENET = (
+    Claim("parameters", 9_408, "arithmetic: 64 x 3 x 7 x 7, no bias", layer="conv1"),
+    Claim("macs", 118_013_952, "arithmetic: 9,408 x 112 x 112", layer="conv1"),
+    Claim("output_size", (64, 112, 112), f"{_PAPER}, table 1", layer="conv1"),
+    Claim("output_size", (64, 56, 56), f"{_PAPER}, table 1", layer="pool1"),
+    Claim("receptive_field", 7, "arithmetic", layer="conv1"),
+    Claim("receptive_field", 11, "arithmetic", layer="pool1"),
+    Claim("jump", 4, "arithmetic", layer="pool1"),
+)
+
+
+def _deep(
+    parameters: int, macs: int, printed: int, last: str, field: int, v1_5: tuple[int, int]
+) -> tuple[Claim, ...]:
+    """Claims about a network of bottlenecks; of v1.5 its multiply-accumulates and its receptive field."""
+    halved_later = {"version": "v1.5"}
+    return (
+        *_IMAGENET,
+        Claim("parameters", parameters, "arithmetic on table 1; torchvision's num_params, which is v1.5"),
+        Claim("parameters", 2_049_000, "arithmetic: 1000 x 2049", layer="fc"),
+        Claim("macs", macs, "arithmetic on table 1"),
+        Claim(
+            "macs",
+            printed,
+            f"{_PAPER}, table 1: FLOPs, multiply-adds",
+            off=printed - macs,
+            why="the table prints two or three digits, not always the nearest",
+        ),
+        Claim("receptive_field", field, "arithmetic", layer=last),
+        Claim("jump", 32, "arithmetic", layer=last),
+        Claim(
+            "macs", v1_5[0], "arithmetic on fb.resnet.torch; torchvision's _ops, rounded", args=halved_later
+        ),
+        Claim("parameters", parameters, "arithmetic on fb.resnet.torch", args=halved_later),
+        Claim("receptive_field", v1_5[1], "arithmetic", layer=last, args=halved_later),
+    )
+
+
+def _shallow(
+    parameters: dict[str, int], macs: dict[str, int], printed: int, last: str, field: int
+) -> tuple[Claim, ...]:
+    """Claims about a network without bottlenecks, by the shortcuts' option."""
+    return (
+        *_IMAGENET,
+        Claim("parameters", 513_000, "arithmetic: 1000 x 513", layer="fc"),
+        *(
+            Claim("parameters", n, f"arithmetic on table 1, option {option}", args={"shortcut": option})
+            for option, n in parameters.items()
+        ),
+        *(
+            Claim("macs", n, f"arithmetic on table 1, option {option}", args={"shortcut": option})
+            for option, n in macs.items()
+        ),
+        Claim(
+            "macs",
+            printed,
+            f"{_PAPER}, table 1: FLOPs, multiply-adds",
+            off=printed - macs["A"],
+            why="the table prints two digits",
+            args={"shortcut": "A"},
+        ),
+        Claim("receptive_field", field, "arithmetic", layer=last),
+        Claim("jump", 32, "arithmetic", layer=last),
+    )
+
+
+def _cifar(n: int, parameters: int, printed: int, macs: int) -> tuple[Claim, ...]:
+    """Claims about a network of 6n + 2 layers."""
+    last = f"conv4_x.{n - 1}.relu2"
+    return (
+        Claim("parameters", parameters, f"arithmetic on section 4.2, n = {n}, option A"),
+        Claim(
+            "parameters",
+            printed,
+            f"{_PAPER}, table 6",
+            off=printed - parameters,
+            why="the table prints two or three digits",
+        ),
+        Claim("parameters", parameters + 2_752, "arithmetic: 512 + 2,048 + 192 more", args={"shortcut": "B"}),
+        Claim("macs", macs, f"arithmetic on section 4.2, n = {n}, option A"),
+        Claim("output_size", (16, 32, 32), f"{_PAPER}, section 4.2", layer=f"conv2_x.{n - 1}.relu2"),
+        Claim("output_size", (32, 16, 16), f"{_PAPER}, section 4.2", layer=f"conv3_x.{n - 1}.relu2"),
+        Claim("output_size", (64, 8, 8), f"{_PAPER}, section 4.2", layer=last),
+        Claim("receptive_field", 28 * n - 3, "arithmetic: 3 + 4n + 8n - 2 + 16n - 4", layer=last),
+        Claim("jump", 4, "arithmetic", layer=last),
+    )
+
+
+CLAIMS = {
+    "resnet18": _shallow(
+        {"A": 11_515_688, "B": 11_689_512},
+        {"A": 1_794_805_760, "B": 1_814_073_344},
+        1_800_000_000,
+        "conv5_x.1.relu2",
+        435,
+    ),
+    "resnet34": _shallow(
+        {"A": 21_623_848, "B": 21_797_672, "C": 22_716_840},
+        {"A": 3_644_493_824, "B": 3_663_761_408},
+        3_600_000_000,
+        "conv5_x.2.relu2",
+        899,
+    ),
+    "resnet50": _deep(25_557_032, 3_857_973_248, 3_800_000_000, "conv5_x.2.relu3", 483, (4_089_184_256, 427)),
+    "resnet101": _deep(
+        44_549_160, 7_570_194_432, 7_600_000_000, "conv5_x.2.relu3", 1_027, (7_801_405_440, 971)
+    ),
+    "resnet152": _deep(
+        60_192_808, 11_282_415_616, 11_300_000_000, "conv5_x.2.relu3", 1_507, (11_513_626_624, 1_451)
+    ),
+    "resnet20": _cifar(3, 269_722, 270_000, 40_551_040),
+    "resnet32": _cifar(5, 464_154, 460_000, 68_862_592),
+    "resnet44": _cifar(7, 658_586, 660_000, 97_174_144),
+    "resnet56": _cifar(9, 853_018, 850_000, 125_485_696),
+    "resnet110": _cifar(18, 1_727_962, 1_700_000, 252_887_680),
+    "resnet1202": _cifar(200, 19_421_274, 19_400_000, 2_829_238_912),
+}
