@@ -33,8 +33,14 @@ def from_text(text):
     for line in body:
         if not line.startswith(" "):
             break  # the notes
-        rows.append(re.split(r"\s{2,}", line.strip()))
-    assert len(starts) == len(ends)
+        # Words stand on the left of their column, numbers on the right; a cell may be empty.
+        cells = [(m.start(), m.end(), m[0]) for m in re.finditer(r"\S+( \S+)*", line)]
+        rows.append(
+            [
+                next((text for left, right, text in cells if left == start or right == end), "")
+                for start, end in zip(starts, ends, strict=True)
+            ]
+        )
     return head.split(), rows[:-1], rows[-1]
 
 

@@ -5,7 +5,7 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Literal, Self, cast
+from typing import Literal, NamedTuple, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,35 @@ from heirloom.kernels import worthwhile
 from heirloom.kernels.normalising import fast_lrn, plain_lrn
 from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
 from heirloom.kernels.squashing import scaled_tanh
+
+
+class WithAux(NamedTuple):
+    """What a network with auxiliary heads returns in training; in evaluation it returns its scores alone."""
+
+    scores: Tensor
+    """(B, K), the network's own."""
+    aux: tuple[Tensor, ...]
+    """(B, K) each, those of the auxiliary heads."""
+
+
+def check_input(network: nn.Module, x: Tensor) -> None:
+    """Refuse images of another size than the network's ``input_size``, (C, H, W).
+
+    A network with an attribute ``takes_larger`` that is true takes larger images as well.
+
+    Raises:
+        HeirloomError: (``E-input-size``) The input is not (B, *input_size).
+    """
+    size, given = cast(tuple[int, int, int], network.input_size), tuple(x.shape[1:])
+    larger = bool(getattr(network, "takes_larger", False))
+    at_least = len(given) == 3 and given[0] == size[0] and given[1] >= size[1] and given[2] >= size[2]
+    if given != size and not (larger and at_least):
+        raise HeirloomError(
+            "E-input-size",
+            f"{type(network).__name__} takes (B, {', '.join(map(str, size))}){' or larger' * larger}",
+            why=f"got {tuple(x.shape)}",
+            remedy="resize or pad the images to the published size",
+        )
 
 
 class Chain(nn.Sequential):
@@ -38,13 +67,7 @@ class Chain(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
-        if tuple(x.shape[1:]) != self.input_size:
-            raise HeirloomError(
-                "E-input-size",
-                f"{type(self).__name__} takes (B, {', '.join(map(str, self.input_size))})",
-                why=f"got {tuple(x.shape)}",
-                remedy="resize or pad the images to the published size",
-            )
+        check_input(self, x)
         for layer in self:
             x = layer(x)
         return x
