@@ -21,6 +21,7 @@ FLOORS = (
         "checkpoints",
         "weights",
         "accounting",
+        "score_maps",
         "tables",
         "losses",
         "optimizers",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from heirloom.recipes import Recipe, find_recipe
     from heirloom.reports import report
     from heirloom.rows import Row, Trace
+    from heirloom.score_maps import dense
     from heirloom.tracing import trace
     from heirloom.training import resume, train
     from heirloom.weights import Card, LoadedModel, load_model, save_model
@@ -34,6 +35,7 @@ _HOMES = {
     "rows": ("Row", "Trace"),
     "tracing": ("trace",),
     "accounting": ("Summary", "summary"),
+    "score_maps": ("dense",),
     "differences": ("Difference", "diff"),
     "claim": ("Claim",),
     "auditing": ("Verdict", "audit"),
@@ -54,7 +56,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "LoadedModel",
     "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
-    "audit", "create_model", "diff", "evaluate", "explain", "fetch", "find_recipe", "list_models",
+    "audit", "create_model", "dense", "diff", "evaluate", "explain", "fetch", "find_recipe", "list_models",
     "load_data", "load_model", "predict", "report", "resume", "save_model", "summary", "trace", "train",
 ]  # fmt: skip
 

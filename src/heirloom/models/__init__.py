@@ -34,6 +34,7 @@ MODELS = {
     "nin_cifar": "nin:NiNCifar",
     "nin_imagenet": "nin:NiNImageNet",
     "vgg11": "vgg:VGG11",
+    "vgg11_lrn": "vgg:VGG11LRN",
     "vgg13": "vgg:VGG13",
     "vgg16_1x1": "vgg:VGG16OneByOne",
     "vgg16": "vgg:VGG16",
