@@ -1,13 +1,16 @@
 """Residual networks of 2015: 18 to 152 layers for ImageNet, 20 to 1202 for CIFAR-10.
 
 Source: He, Zhang, Ren, Sun 2015, "Deep residual learning for image recognition", arXiv 1512.03385: table 1
-and section 3.3 for ImageNet, section 4.2 for CIFAR-10, the shortcuts A, B, C of section 4.1.
-``version="v1.5"`` and the details of option A are those of the code that followed, fb.resnet.torch
-(models/resnet.lua).
+and section 3.3 for ImageNet, section 4.2 for CIFAR-10, the shortcuts A, B, C of section 4.1. That a
+bottleneck halves the image in its first convolution is seen in the authors' files
+(KaimingHe/deep-residual-networks). ``version="v1.5"`` and the details of option A are those of the training
+code that they name, fb.resnet.torch (models/resnet.lua).
 Departs: the paper takes its initial weights from "Delving deep into rectifiers" (He et al. 2015), which
 derives two variances, 2 / fan-in and 2 / fan-out, and calls either sufficient; here the second, as in
 fb.resnet.torch. Of the fully connected layer neither says much: its weights are U(-1/sqrt(F), 1/sqrt(F)), F
-its inputs, as Torch left them, its biases 0.
+its inputs, as Torch has them, its biases 0. The first pooling pads by 1 as fb.resnet.torch does; the authors'
+files pool without padding and round up, to the same size two pixels aside. Statistics of batch normalisation
+are moving averages; the authors took theirs anew after training.
 """
 
 from collections.abc import Sequence
