@@ -10,6 +10,7 @@ from torch import nn
 
 from heirloom.accounting import COLUMNS, Summary, memory, shares, summary
 from heirloom.errors import HeirloomError
+from heirloom.layers import LRN, CeilConv2d, L2Pool2d, MinPool2d, WithinMapNorm
 from heirloom.models import MODELS, create_model
 from heirloom.optimizers import OPTIMIZERS
 from heirloom.recipes import Recipe
@@ -113,6 +114,10 @@ SMALL = {
         nn.Conv2d(8, 2, 1),
     ),
     "lrn": sized((2, 6, 6), nn.Conv2d(2, 8, 3), nn.LocalResponseNorm(5), nn.Conv2d(8, 2, 1)),
+    "our lrn": sized((2, 60, 60), nn.Conv2d(2, 8, 3), LRN("source"), nn.Conv2d(8, 2, 1)),
+    "within maps": sized((2, 9, 9), nn.Conv2d(2, 4, 3), WithinMapNorm(), nn.Conv2d(4, 2, 1)),
+    "ceil": sized((2, 9, 9), CeilConv2d(2, 4, 4, 3), nn.ReLU(), MinPool2d(2), nn.Conv2d(4, 2, 1)),
+    "l2": sized((2, 8, 8), nn.Conv2d(2, 4, 3, padding=1), L2Pool2d(2), nn.Conv2d(4, 2, 1)),
 }
 
 

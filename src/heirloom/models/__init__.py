@@ -34,6 +34,7 @@ MODELS = {
     "nin_cifar": "nin:NiNCifar",
     "nin_imagenet": "nin:NiNImageNet",
     "vgg11": "vgg:VGG11",
+    "vgg11_lrn": "vgg:VGG11LRN",
     "vgg13": "vgg:VGG13",
     "vgg16_1x1": "vgg:VGG16OneByOne",
     "vgg16": "vgg:VGG16",
@@ -185,6 +186,12 @@ def faults_of(model: str, where: str) -> Iterator[None]:
 def takes(name: str, argument: str) -> bool:
     """Whether the network has such an argument. Raises as `create_model` does."""
     return argument in inspect.signature(_factory(name)).parameters
+
+
+def published_argument(name: str, argument: str) -> Any:
+    """The value that an argument of the network has by default, or None. Raises as `create_model` does."""
+    parameter = inspect.signature(_factory(name)).parameters.get(argument)
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
 def headline(name: str) -> str:

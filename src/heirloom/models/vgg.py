@@ -7,7 +7,8 @@ Departs: the paper trains A and A-LRN from random weights, and starts the deeper
 trained A. A fresh network has no such layers: B to E start as a footnote of the paper allows, by the
 procedure of Glorot and Bengio 2010, whose "normalized" (uniform) form is taken. A and A-LRN start as
 printed, with a variance of 0.01, a standard deviation of 0.1; so large weights make scores of a fresh
-network of 10^8 and more. The paper's response normalisation divides alpha by nothing, as AlexNet's does.
+network of 10^8 and more. The normalisation of A-LRN is printed as that of AlexNet, and read as in that
+paper's formula: k = 2, 5 maps, alpha = 0.0001 not divided by anything, beta = 0.75.
 """
 
 from collections.abc import Iterator
@@ -65,6 +66,28 @@ class VGG11(Chain):
         super().__init__(
             (in_chans, 224, 224),
             **stage(1, in_chans, 64),  # 64 x 112 x 112
+            **stage(2, 64, 128),  # 128 x 56 x 56
+            **stage(3, 128, 256, 256),  # 256 x 28 x 28
+            **stage(4, 256, 512, 512),  # 512 x 14 x 14
+            **stage(5, 512, 512, 512),  # 512 x 7 x 7
+            **classifier(num_classes),  # 1000
+        )
+        gaussian_(self)
+
+
+class VGG11LRN(Chain):
+    """VGG configuration A-LRN: A with local response normalisation behind the first convolution.
+
+    Shape: as `VGG11`.
+    """
+
+    def __init__(self, num_classes: int = 1000, in_chans: int = 3) -> None:
+        super().__init__(
+            (in_chans, 224, 224),
+            conv1_1=nn.Conv2d(in_chans, 64, 3, padding=1),  # 64 x 224 x 224
+            relu1_1=nn.ReLU(),
+            norm1=nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2),  # PyTorch divides alpha by 5
+            pool1=MaxPool2d(2),  # 64 x 112 x 112
             **stage(2, 64, 128),  # 128 x 56 x 56
             **stage(3, 128, 256, 256),  # 256 x 28 x 28
             **stage(4, 256, 512, 512),  # 512 x 14 x 14
@@ -300,6 +323,7 @@ _CLASSIFIER = (
 _A = _published(133, 132_863_336, 7_609_090_048, "conv5_2", (134, 150))
 CLAIMS = {
     "vgg11": _A,
+    "vgg11_lrn": _A,
     "vgg13": _published(133, 133_047_848, 11_308_466_176, "conv5_2", (140, 156)),
     "vgg16_1x1": _published(134, 133_638_952, 11_770_888_192, "conv5_3", (140, 156)),
     "vgg16": _published(138, 138_357_544, 15_470_264_320, "conv5_3", (196, 212)),
