@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from heirloom.accounting import summary
+from heirloom.layers import LRN
 from heirloom.models import create_model, list_models
 from heirloom.models.vgg import VGG13BN, stage
 
@@ -45,7 +46,7 @@ def words(net):
                 assert layer.padding == ((0, 0) if one else (1, 1))
                 assert layer.stride == (1, 1)
                 yield f"{layer.out_channels}.1" if one else f"{layer.out_channels}"
-            case nn.LocalResponseNorm():
+            case LRN():
                 yield "LRN"
             case nn.MaxPool2d():
                 yield "M"

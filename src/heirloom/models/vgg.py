@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from heirloom.claim import Claim
-from heirloom.layers import Chain, MaxPool2d
+from heirloom.layers import LRN, Chain, MaxPool2d
 
 
 def stage(number: int, in_maps: int, *maps: int, last: int = 3, norm: bool = False) -> dict[str, nn.Module]:
@@ -86,7 +86,7 @@ class VGG11LRN(Chain):
             (in_chans, 224, 224),
             conv1_1=nn.Conv2d(in_chans, 64, 3, padding=1),  # 64 x 224 x 224
             relu1_1=nn.ReLU(),
-            norm1=nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2),  # PyTorch divides alpha by 5
+            norm1=LRN("paper"),
             pool1=MaxPool2d(2),  # 64 x 112 x 112
             **stage(2, 64, 128),  # 128 x 56 x 56
             **stage(3, 128, 256, 256),  # 256 x 28 x 28
