@@ -351,6 +351,63 @@ def predict(
         raise typer.Exit(3)
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PyTorch, Caffe, NumPy or safetensors.")],
+    model: Annotated[str, typer.Option("--as", metavar="MODEL", help="The network that it is for.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Weights file to write.")],
+    arg: Arguments = None,
+    preprocess: Annotated[
+        str | None,
+        typer.Option(
+            help="How images are prepared: imagenet, caffe, ..., or a JSON object, or a file of it."
+        ),
+    ] = None,
+    mean_image: Annotated[
+        Path | None, typer.Option(help="Mean image to subtract: .npy or .binaryproto.")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|N", help="Names of the classes, one on each line; or how many."),
+    ] = None,
+    publisher: Annotated[
+        str | None, typer.Option(help="Whose names the file has; by default it is found out.")
+    ] = None,
+    fresh_classifier: Annotated[
+        bool, typer.Option("--fresh-classifier", help="Do not take the layers that depend on the classes.")
+    ] = False,
+    format: Format = Form.text,
+) -> None:
+    """Bring the weights of another program into a network, and say of every tensor where it went."""
+    from heirloom.foreign import load_weights
+    from heirloom.foreign.matching import Unfit
+    from heirloom.weights import save_model
+
+    if out.exists():
+        raise HeirloomError(
+            "E-output-exists", "the file exists", where=str(out), remedy="choose another name"
+        )
+    if preprocess and not preprocess.lstrip().startswith("{") and Path(preprocess).is_file():
+        preprocess = "\n".join(_lines(Path(preprocess)))
+    names = int(classes) if classes and classes.isdecimal() else _lines(Path(classes)) if classes else None
+    try:
+        found = load_weights(
+            file,
+            model,
+            args=_arguments(arg),
+            preprocess=preprocess,
+            mean_image=mean_image,
+            classes=names,
+            publisher=publisher,
+            fresh_classifier=fresh_classifier,
+        )
+    except Unfit as unfit:
+        _print(unfit.report.table().render(format))
+        raise
+    save_model(out, found.model, found.card)
+    _print(found.report.table().render(format))
+
+
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Data set: mnist or fashion_mnist.")],

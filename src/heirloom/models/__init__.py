@@ -196,6 +196,12 @@ def takes(name: str, argument: str) -> bool:
     return argument in inspect.signature(_factory(name)).parameters
 
 
+def published_argument(name: str, argument: str) -> Any:
+    """The value that an argument of the network has by default, or None. Raises as `create_model` does."""
+    parameter = inspect.signature(_factory(name)).parameters.get(argument)
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
 def headline(name: str) -> str:
     """The first sentence about a published network, read from its source without running it."""
     import ast
