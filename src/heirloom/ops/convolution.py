@@ -1,9 +1,9 @@
-"""Convolutions: dense, grouped, transposed, and with a table of connections."""
+"""Convolutions: dense, grouped, transposed, rounded up, and with a table of connections."""
 
 from collections.abc import Sequence
 from math import prod
 
-from heirloom.layers import TableConv2d
+from heirloom.layers import CeilConv2d, TableConv2d
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
@@ -24,6 +24,21 @@ def _dense(call: Recognised) -> Attributes:
         "groups": int(groups),
         "bias": call.args[2] is not None,
         **({"kind": "transposed_conv", "transposed": True} if transposed else {}),
+    }
+
+
+def _rounded_up(layer: CeilConv2d) -> Attributes:
+    """The zeros on the right and at the bottom move no unit."""
+    return {
+        "in_maps": layer.in_channels,
+        "out_maps": layer.out_channels,
+        "kernel": list(layer.kernel_size),
+        "stride": list(layer.stride),
+        "padding": [int(n) for n in layer.padding],
+        "dilation": list(layer.dilation),
+        "groups": layer.groups,
+        "bias": layer.bias is not None,
+        "ceil_mode": True,
     }
 
 
@@ -99,7 +114,7 @@ OPS = (
         "conv",
         _count,
         _field,
-        modules={TableConv2d: _table},
+        modules={TableConv2d: _table, CeilConv2d: _rounded_up},
         aten={"aten.convolution": _dense},
         formulas=_formulas,
     ),

@@ -1,8 +1,9 @@
-"""Pooling: the maximum or the average of a window."""
+"""Pooling: the maximum, minimum, average or root of the sum of squares of a window."""
 
 from collections.abc import Sequence
 from math import prod
 
+from heirloom.layers import L2Pool2d, MinPool2d
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
@@ -24,6 +25,19 @@ def _windows(call: Recognised) -> Attributes:
         "dilation": [1] * spatial if average else several(call.arg(4, "dilation"), [1] * spatial),
         "ceil_mode": bool(call.arg(4 if average else 5, "ceil_mode", False)),
     }
+
+
+def _squares(kind: str, layer: MinPool2d | L2Pool2d) -> Attributes:
+    kernel, stride = [layer.kernel_size] * 2, [layer.stride] * 2
+    return {"kind": kind, "kernel": kernel, "stride": stride, "padding": [0, 0], "dilation": [1, 1]}
+
+
+def _minimum(layer: MinPool2d) -> Attributes:
+    return _squares("min_pool", layer)
+
+
+def _l2(layer: L2Pool2d) -> Attributes:
+    return _squares("l2_pool", layer)
 
 
 def _adaptive(call: Recognised) -> Attributes:
@@ -75,6 +89,7 @@ OPS = (
         "pool",
         _count,
         _field,
+        modules={MinPool2d: _minimum, L2Pool2d: _l2},
         aten={
             "aten.max_pool2d_with_indices": _windows,
             "aten.max_pool3d_with_indices": _windows,
