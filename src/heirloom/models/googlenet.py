@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from heirloom.claim import Claim
 from heirloom.errors import check_choice
-from heirloom.layers import WithAux, check_input
+from heirloom.layers import LRN, WithAux, check_input
 
 
 def conv(in_maps: int, maps: int, kernel: int, stride: int = 1, *, bn: bool) -> nn.Module:
@@ -139,12 +139,12 @@ class GoogLeNet(nn.Module):
         self.conv1 = conv(in_chans, 64, 7, stride=2, bn=bn)  # 64 x 112 x 112
         self.relu1 = nn.ReLU()
         self.pool1 = pool()  # 64 x 56 x 56
-        self.norm1 = nn.Identity() if bn else nn.LocalResponseNorm(5)  # 64 x 56 x 56
+        self.norm1 = nn.Identity() if bn else LRN("caffe")  # 64 x 56 x 56
         self.conv2_reduce = conv(64, 64, 1, bn=bn)  # 64 x 56 x 56
         self.relu2_reduce = nn.ReLU()
         self.conv2 = conv(64, 192, 3, bn=bn)  # 192 x 56 x 56
         self.relu2 = nn.ReLU()
-        self.norm2 = nn.Identity() if bn else nn.LocalResponseNorm(5)  # 192 x 56 x 56
+        self.norm2 = nn.Identity() if bn else LRN("caffe")  # 192 x 56 x 56
         self.pool2 = pool()  # 192 x 28 x 28
         self.inception_3a = inception(192, 64, (96, 128), (16, 32), 32)  # 256 x 28 x 28
         self.inception_3b = inception(256, 128, (128, 192), (32, 96), 64)  # 480 x 28 x 28

@@ -1,13 +1,16 @@
 """Residual networks of 2015: 18 to 152 layers for ImageNet, 20 to 1202 for CIFAR-10.
 
 Source: He, Zhang, Ren, Sun 2015, "Deep residual learning for image recognition", arXiv 1512.03385: table 1
-and section 3.3 for ImageNet, section 4.2 for CIFAR-10, the shortcuts A, B, C of section 4.1.
-``version="v1.5"`` and the details of option A are those of the code that followed, fb.resnet.torch
-(models/resnet.lua).
+and section 3.3 for ImageNet, section 4.2 for CIFAR-10, the shortcuts A, B, C of section 4.1. That a
+bottleneck halves the image in its first convolution is seen in the authors' files
+(KaimingHe/deep-residual-networks). ``version="v1.5"`` and the details of option A are those of the training
+code that they name, fb.resnet.torch (models/resnet.lua).
 Departs: the paper takes its initial weights from "Delving deep into rectifiers" (He et al. 2015), which
 derives two variances, 2 / fan-in and 2 / fan-out, and calls either sufficient; here the second, as in
 fb.resnet.torch. Of the fully connected layer neither says much: its weights are U(-1/sqrt(F), 1/sqrt(F)), F
-its inputs, as Torch left them, its biases 0.
+its inputs, as Torch has them, its biases 0. The first pooling pads by 1 as fb.resnet.torch does; the authors'
+files pool without padding and round up, to the same size two pixels aside. Statistics of batch normalisation
+are moving averages; the authors took theirs anew after training.
 """
 
 from collections.abc import Sequence
@@ -66,7 +69,14 @@ def shortcut_of(option: Shortcut, in_maps: int, maps: int, stride: int) -> nn.Mo
     return nn.Identity() if in_maps == maps else ZeroMaps(in_maps, maps, stride)
 
 
-class Block(nn.Module):
+class Residual(nn.Module):
+    """A block whose input goes past it and is added to what it computes."""
+
+    expansion = 1
+    """Maps that it returns, as a multiple of its argument ``maps``."""
+
+
+class Block(Residual):
     """Figure 5, left: two 3 x 3 convolutions and a shortcut.
 
     Args:
@@ -78,8 +88,6 @@ class Block(nn.Module):
 
     Shape: input (B, in_maps, H, W); output (B, maps, H / stride, W / stride).
     """
-
-    expansion = 1
 
     def __init__(
         self, in_maps: int, maps: int, stride: int, shortcut: Shortcut = "B", version: Version = "v1"
@@ -102,7 +110,7 @@ class Block(nn.Module):
         return total
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Residual):
     """Figure 5, right: 1 x 1 to fewer maps, 3 x 3, 1 x 1 to four times as many, and a shortcut.
 
     Args:
@@ -153,7 +161,7 @@ class Bottleneck(nn.Module):
 
 
 def stage(
-    block: type[Block] | type[Bottleneck], count: int, in_maps: int, maps: int, stride: int, **options: Any
+    block: type[Residual], count: int, in_maps: int, maps: int, stride: int, **options: Any
 ) -> nn.Sequential:
     """Blocks of one size, numbered from 0; the first makes the size. ``options`` are those of the block."""
     first = block(in_maps, maps, stride, **options)
@@ -176,7 +184,7 @@ class ResNet(Chain):
 
     def __init__(
         self,
-        block: type[Block] | type[Bottleneck],
+        block: type[Residual],
         counts: Sequence[int],
         num_classes: int,
         in_chans: int,

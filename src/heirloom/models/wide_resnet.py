@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from heirloom.claim import Claim
 from heirloom.layers import Chain
-from heirloom.models.resnet import Bottleneck, ResNet, conv, initialise_
+from heirloom.models.resnet import Bottleneck, Residual, ResNet, conv, initialise_, stage
 
 
-class WideBlock(nn.Module):
+class WideBlock(Residual):
     """Figure 1 (d): normalised and rectified before each of two 3 x 3 convolutions, dropout between them.
 
     Where the number of maps changes, the shortcut is a projection of what is normalised and rectified.
@@ -46,12 +46,6 @@ class WideBlock(nn.Module):
         return out + (x if self.shortcut is None else self.shortcut(ready))
 
 
-def stage(count: int, in_maps: int, maps: int, stride: int, dropout: float) -> nn.Sequential:
-    """Blocks of one size, numbered from 0; the first makes the size."""
-    first = WideBlock(in_maps, maps, stride, dropout)
-    return nn.Sequential(first, *(WideBlock(maps, maps, 1, dropout) for _ in range(count - 1)))
-
-
 class WideResNet(Chain):
     """Table 1, a network of 6n + 4 layers for images of 32 x 32 pixels.
 
@@ -69,9 +63,9 @@ class WideResNet(Chain):
         super().__init__(
             (in_chans, 32, 32),
             conv1=conv(in_chans, 16, 3),  # 16 x 32 x 32
-            conv2=stage(n, 16, 16 * k, 1, dropout),  # 16k x 32 x 32
-            conv3=stage(n, 16 * k, 32 * k, 2, dropout),  # 32k x 16 x 16
-            conv4=stage(n, 32 * k, 64 * k, 2, dropout),  # 64k x 8 x 8
+            conv2=stage(WideBlock, n, 16, 16 * k, 1, dropout=dropout),  # 16k x 32 x 32
+            conv3=stage(WideBlock, n, 16 * k, 32 * k, 2, dropout=dropout),  # 32k x 16 x 16
+            conv4=stage(WideBlock, n, 32 * k, 64 * k, 2, dropout=dropout),  # 64k x 8 x 8
             bn4=nn.BatchNorm2d(64 * k),
             relu4=nn.ReLU(),
             avgpool=nn.AvgPool2d(8),  # 64k x 1 x 1
