@@ -63,6 +63,7 @@ def dense(model: nn.Module) -> nn.Module:
     for path, module in _replacements(calls, name):
         if not path:
             twin = module
+        module.train(model.get_submodule(path).training)
         for other, found in list(model.named_modules(remove_duplicate=False)):
             if other and found is model.get_submodule(path):
                 parent, _, attribute = other.rpartition(".")
@@ -159,7 +160,7 @@ def _as_convolution(layer: nn.Linear, maps: tuple[int, ...]) -> Conv2d:
     weight = layer.weight.detach().view(layer.out_features, channels, height, width)
     found.weight = nn.Parameter(weight, layer.weight.requires_grad)
     found.bias = layer.bias
-    return found.train(layer.training)
+    return found
 
 
 def _sliding(pool: nn.AvgPool2d) -> AvgPool2d:
