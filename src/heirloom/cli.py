@@ -127,16 +127,38 @@ def summary(
     lower_bound: Annotated[
         bool, typer.Option("--lower-bound", help="Leave out operations without a rule, and say so.")
     ] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="LEVELS",
+            help="Levels of names to show, the rest added up; 0 for all. By default as many as are readable; "
+            "csv and json always have every row.",
+        ),
+    ] = None,
+    shares: Annotated[bool, typer.Option("--shares", help="Shares by kind of operation instead.")] = False,
+    memory: Annotated[
+        int | None, typer.Option(min=1, metavar="BATCH", help="Bytes in training with that batch instead.")
+    ] = None,
     format: Format = Form.text,
 ) -> None:
     """Account for every parameter, connection and operation of a network."""
     from heirloom.accounting import summary
-    from heirloom.tables import summary_table
+    from heirloom.tables import memory_table, readable_depth, shares_table, summary_table
+
+    if shares and memory is not None:
+        raise HeirloomError("E-usage", "--shares and --memory", why="each is a table of its own")
 
     books = summary(
         model, _size(input_size), convention=convention.value, lower_bound=lower_bound, **_arguments(arg)
     )
-    _print(summary_table(books).render(format))
+    if shares:
+        table = shares_table(books)
+    elif memory is not None:
+        table = memory_table(books, memory)
+    else:
+        table = summary_table(books, readable_depth(books) if depth is None else depth)
+    _print(table.render(format))
 
 
 @app.command()

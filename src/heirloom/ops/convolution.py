@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from heirloom.layers import TableConv2d
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
 
@@ -94,6 +94,15 @@ def _formulas(call: Call) -> dict[str, str]:
     }
 
 
+def _keeps(call: Call) -> Kept:
+    """What it reads; a layer with a table pads by itself, and what it reads then is a copy."""
+    a = call.attrs
+    if "table" not in a or not any(a["padding"]):
+        return Kept(inputs=True)
+    rows, columns = (n + 2 * p for n, p in zip(call.inputs[0][2:], a["padding"], strict=True))
+    return Kept(bytes_per_image=4 * a["in_maps"] * rows * columns)
+
+
 OPS = (
     Op(
         "conv",
@@ -102,5 +111,6 @@ OPS = (
         modules={TableConv2d: _table},
         aten={"aten.convolution": _dense},
         formulas=_formulas,
+        keeps=_keeps,
     ),
 )

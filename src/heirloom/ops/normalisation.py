@@ -5,7 +5,7 @@ from math import prod
 
 from torch import nn
 
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised, same_field
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised, same_field
 from heirloom.ops.receptive_field import Field
 
 
@@ -48,11 +48,25 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     return field.with_axes([a.shared(a.units) if a.dim in dims else a for a in field.axes])
 
 
+def _keeps(call: Call) -> Kept:
+    """Batch normalisation also keeps mean and deviation of each map.
+
+    Local response normalisation, as PyTorch composes it, keeps the squares with two empty maps on each side,
+    the sums, and their power.
+    """
+    maps, kind = call.output[1] if len(call.output) > 1 else 1, call.attrs["kind"]
+    if kind == "lrn":
+        per_map = 4 * prod(call.output) // maps
+        return Kept(inputs=True, bytes_per_image=(3 * maps + call.attrs["size"] - 1) * per_map)
+    return Kept(inputs=True, bytes_per_batch=8 * maps if kind == "batch_norm" else 0)
+
+
 OPS = (
     Op(
         "normalisation",
         _count,
         _field,
+        keeps=_keeps,
         modules={nn.LocalResponseNorm: _lrn, nn.RMSNorm: _rms_norm},
         aten={
             "aten.native_batch_norm": _without_statistics,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
 
@@ -40,6 +40,12 @@ def _count(call: Call) -> Counts:
     else:
         reads = prod(call.output) * prod(call.attrs["kernel"])
     return Counts(connections=reads, flops=reads)
+
+
+def _keeps(call: Call) -> Kept:
+    """Maximum pooling also keeps the place of each maximum, in 8 bytes."""
+    places = 8 * prod(call.output) if call.attrs["kind"] == "max_pool" else 0
+    return Kept(inputs=True, bytes_per_image=places)
 
 
 def _shares(units: int, parts: int) -> list[tuple[int, int]]:
@@ -87,5 +93,6 @@ OPS = (
             "aten.adaptive_max_pool3d": _adaptive,
         },
         formulas=_formulas,
+        keeps=_keeps,
     ),
 )
