@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from heirloom.errors import HeirloomError
 from heirloom.layers import AvgPool2d, Conv2d, MaxPool2d, ScaledTanh, TableConv2d
 from heirloom.models import faults_of
+from heirloom.ops.shapes import Shapes
 from heirloom.ops.shapes_only import shapes_only
 
 _POINTWISE = (
@@ -98,7 +99,7 @@ def _run(model: nn.Module, size: tuple[int, ...]) -> tuple[list[_Call], tuple[in
 
         return hook
 
-    with shapes_only(model), torch.no_grad(), faults_of(name, "dense"):
+    with shapes_only(model), Shapes(), torch.no_grad(), faults_of(name, "dense"):
         try:
             for path, module in model.named_modules():
                 if not any(module.children()):
