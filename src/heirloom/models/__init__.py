@@ -216,6 +216,21 @@ def headline(name: str) -> str:
     return sentences[factory]
 
 
+def source(name: str) -> str:
+    """Where a published network is described: what its docstring, or its file's, says after ``Source:``."""
+    import ast
+
+    _known(name)
+    module, factory = MODELS[name].split(":")
+    tree = ast.parse((Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
+    own = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == factory]
+    for node in (*own, tree):
+        _, found, text = (ast.get_docstring(node) or "").partition("Source:")
+        if found:
+            return " ".join(text.partition("Departs:")[0].partition("\n\n")[0].split())
+    return ""
+
+
 def claims(name: str) -> "tuple[Claim, ...]":
     """The published numbers of a network. Raises `HeirloomError` (``E-model``) for an unknown name."""
     _known(name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from heirloom.layers import CeilConv2d, TableConv2d
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
 
@@ -109,6 +109,18 @@ def _formulas(call: Call) -> dict[str, str]:
     }
 
 
+def _keeps(call: Call) -> Kept:
+    """What it reads; layers that pad by themselves read a copy, which reaches as far as their windows do."""
+    a = call.attrs
+    if a.get("ceil_mode"):
+        size = [(n - 1) * s + k for n, s, k in zip(call.output[2:], a["stride"], a["kernel"], strict=True)]
+    elif "table" in a and any(a["padding"]):
+        size = [n + 2 * p for n, p in zip(call.inputs[0][2:], a["padding"], strict=True)]
+    else:
+        return Kept(inputs=True)
+    return Kept(bytes_per_image=4 * a["in_maps"] * prod(size))
+
+
 OPS = (
     Op(
         "conv",
@@ -117,5 +129,6 @@ OPS = (
         modules={TableConv2d: _table, CeilConv2d: _rounded_up},
         aten={"aten.convolution": _dense},
         formulas=_formulas,
+        keeps=_keeps,
     ),
 )

@@ -6,7 +6,7 @@ from math import prod
 from torch import nn
 
 from heirloom.layers import LRN, WithinMapNorm
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised, same_field
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised, same_field
 from heirloom.ops.receptive_field import Field
 
 
@@ -75,11 +75,27 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     return field.with_axes([a.shared(a.units) if a.dim in dims else a for a in field.axes])
 
 
+def _keeps(call: Call) -> Kept:
+    """Batch normalisation also keeps mean and deviation of each map.
+
+    Response normalisation keeps no more than it reads where it is ours; as PyTorch composes it, also the
+    squares with two empty maps on each side, the sums, and their power; within a map likewise.
+    """
+    maps, kind, outputs = call.output[1] if len(call.output) > 1 else 1, call.attrs["kind"], prod(call.output)
+    if kind == "lrn" and "convention" not in call.attrs:
+        empty = (call.attrs["size"] - 1) * outputs // maps
+        return Kept(inputs=True, bytes_per_image=4 * (3 * outputs + empty))
+    if kind == "within_map_norm":
+        return Kept(inputs=True, bytes_per_image=12 * outputs)
+    return Kept(inputs=True, bytes_per_batch=8 * maps if kind == "batch_norm" else 0)
+
+
 OPS = (
     Op(
         "normalisation",
         _count,
         _field,
+        keeps=_keeps,
         modules={
             LRN: _our_lrn,
             WithinMapNorm: _within_map_norm,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from heirloom.layers import L2Pool2d, MinPool2d
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
 
@@ -56,6 +56,20 @@ def _count(call: Call) -> Counts:
     return Counts(connections=reads, flops=reads)
 
 
+def _keeps(call: Call) -> Kept:
+    """Maximum pooling also keeps the place of each maximum, in 8 bytes; the minimum is one of negatives."""
+    inputs, outputs = prod(call.inputs[0]), prod(call.output)
+    match call.attrs["kind"]:
+        case "max_pool":
+            return Kept(inputs=True, bytes_per_image=8 * outputs)
+        case "min_pool":
+            return Kept(bytes_per_image=4 * inputs + 8 * outputs)
+        case "l2_pool":  # the squares, the roots, and where they are 0
+            return Kept(inputs=True, bytes_per_image=4 * inputs + 5 * outputs)
+        case _:
+            return Kept(inputs=True)
+
+
 def _shares(units: int, parts: int) -> list[tuple[int, int]]:
     """The windows of adaptive pooling: ``parts`` that cover ``units``, overlapping where they must."""
     return [(part * units // parts, -(-(part + 1) * units // parts)) for part in range(parts)]
@@ -102,5 +116,6 @@ OPS = (
             "aten.adaptive_max_pool3d": _adaptive,
         },
         formulas=_formulas,
+        keeps=_keeps,
     ),
 )
