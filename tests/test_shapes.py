@@ -196,3 +196,17 @@ def test_books_do_not_load_a_compiler():
         "    assert not {'torch._dynamo', 'sympy'} & set(sys.modules), name\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
+
+
+def test_books_of_a_large_network_take_no_memory_for_its_weights():
+    """VGG-19 has 548 MiB of them."""
+    program = (
+        "import resource, sys\n"
+        "from heirloom import summary\n"
+        "summary('lenet5')\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "assert summary('vgg19').totals['parameters'] == 143_667_240\n"
+        "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
+        "assert grown < (60 << 20 if sys.platform == 'darwin' else 60 << 10), grown\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100)

@@ -54,6 +54,7 @@ class Shapes(TorchDispatchMode):
         return on_shapes(func, args, kwargs or {})
 
 
+_NUMBERS = (Tensor, float, int)
 Arguments = Mapping[str, Any]
 Quick = Callable[[tuple[Any, ...], Arguments], Any]
 """Arguments of an operation -> its result, or None where PyTorch is to answer, errors included."""
@@ -101,7 +102,7 @@ def _broadcast(sizes: Sequence[Sequence[int]]) -> list[int] | None:
 
 def _elementwise(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     tensors = [a for a in args if isinstance(a, Tensor)]
-    numbers = all(isinstance(a, Tensor | float | int) for a in args)
+    numbers = all(isinstance(a, _NUMBERS) for a in args)
     if not numbers or "out" in kwargs or not _plain(*tensors) or not _in_order(*tensors):
         return None
     size = _broadcast([t.shape for t in tensors])
@@ -110,7 +111,7 @@ def _elementwise(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
 
 def _in_place(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     tensors = [a for a in args if isinstance(a, Tensor)]
-    numbers = all(isinstance(a, Tensor | float | int) for a in args)
+    numbers = all(isinstance(a, _NUMBERS) for a in args)
     fits = numbers and _plain(*tensors) and _broadcast([t.shape for t in tensors]) == list(args[0].shape)
     return args[0] if fits else None
 
