@@ -173,7 +173,9 @@ def test_the_numbers_are_shared_and_the_network_stays_as_it_was():
     with torch.no_grad():
         net.get_submodule("ip2").bias.add_(1)
         torch.testing.assert_close(slid(images(net))[:, :, 0, 0], net(images(net)))
-    assert slid.training == net.training
+    assert [module.training for module in slid.modules()] == [module.training for module in net.modules()]
+    net.get_submodule("ip1").train()
+    assert dense(net).get_submodule("ip1").training
     slid.train()(images(net, more=(4, 0))).sum().backward()
     assert slid.get_submodule("ip1").weight.grad.count_nonzero()
 

@@ -139,7 +139,9 @@ def test_everything_comes_back_from_the_file(tmp_path: Path) -> None:
 def test_the_known_ones_survive_json(name: str) -> None:
     preprocess = stated(name, (1, 28, 28) if name in ("lenet-caffe", "none") else (3, 224, 224))
     assert Preprocess.from_dict(json.loads(json.dumps(preprocess.as_dict()))) == preprocess
-    box = {"imagenet": 256, "inception": 256, "caffe": 256, "vgg-caffe": 256}.get(name, 0)
+    box = {"imagenet": 256, "imagenet-232": 232, "inception": 256, "caffe": 256, "vgg-caffe": 256}.get(
+        name, 0
+    )
     assert preprocess.box == box
 
 

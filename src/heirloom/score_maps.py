@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from heirloom.errors import HeirloomError
 from heirloom.layers import AvgPool2d, Conv2d, MaxPool2d, ScaledTanh, TableConv2d
 from heirloom.models import faults_of
+from heirloom.ops.shapes import Shapes
 from heirloom.ops.shapes_only import shapes_only
 
 _POINTWISE = (
@@ -63,6 +64,7 @@ def dense(model: nn.Module) -> nn.Module:
     for path, module in _replacements(calls, name):
         if not path:
             twin = module
+        module.train(model.get_submodule(path).training)
         for other, found in list(model.named_modules(remove_duplicate=False)):
             if other and found is model.get_submodule(path):
                 parent, _, attribute = other.rpartition(".")
@@ -97,7 +99,7 @@ def _run(model: nn.Module, size: tuple[int, ...]) -> tuple[list[_Call], tuple[in
 
         return hook
 
-    with shapes_only(model), torch.no_grad(), faults_of(name, "dense"):
+    with shapes_only(model), Shapes(), torch.no_grad(), faults_of(name, "dense"):
         try:
             for path, module in model.named_modules():
                 if not any(module.children()):
@@ -159,7 +161,7 @@ def _as_convolution(layer: nn.Linear, maps: tuple[int, ...]) -> Conv2d:
     weight = layer.weight.detach().view(layer.out_features, channels, height, width)
     found.weight = nn.Parameter(weight, layer.weight.requires_grad)
     found.bias = layer.bias
-    return found.train(layer.training)
+    return found
 
 
 def _sliding(pool: nn.AvgPool2d) -> AvgPool2d:

@@ -158,6 +158,12 @@ _LATER = ("resize", "order", "scale")
 
 KNOWN: dict[str, dict[str, Any]] = {
     "imagenet": {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "resize": "crop"},
+    "imagenet-232": {
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+        "resize": "crop",
+        "box": 232,
+    },
     "inception": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "resize": "crop"},
     "caffe": {"mean": (104.0, 117.0, 123.0), "order": "BGR", "scale": 255.0, "resize": "warp"},
     "vgg-caffe": {"mean": (103.939, 116.779, 123.68), "order": "BGR", "scale": 255.0, "resize": "crop"},
@@ -167,7 +173,8 @@ KNOWN: dict[str, dict[str, Any]] = {
 }
 """What published weights were trained with.
 
-``imagenet``: torchvision's; the mean and deviation of ImageNet's pixels from 0 to 1. ``inception``: what
+``imagenet``: torchvision's; the mean and deviation of ImageNet's pixels from 0 to 1. ``imagenet-232``: the
+same for those of its weights that were trained by its newer recipe (IMAGENET1K_V2). ``inception``: what
 torchvision's GoogLeNet undoes that to. ``caffe``: BGR from 0 to 255 less the means of BVLC's mean image,
 rounded as in its GoogLeNet and SqueezeNet; its images were warped to 256 x 256. ``vgg-caffe``: the means of
 the VGG authors' own files. ``cifar``: `imagenet` without scaling, as akamaster's CIFAR networks have it.

@@ -110,9 +110,15 @@ TORCHVISION = Publisher(
     "torchvision",
     "github.com/pytorch/vision, torchvision/models",
     _RULES,
-    dict.fromkeys(_RULES, "imagenet") | {"googlenet_bn": "inception"},
+    dict.fromkeys(_RULES, "imagenet") | {"googlenet_bn": "inception", "resnext101_64x4d": "imagenet-232"},
     arguments=_arguments,
     binding=frozenset({"version", "source"}),
     optional=r"aux[12](\..*)?",
-    notes={"googlenet_bn": "The auxiliary classifiers of torchvision's own file are not trained."},
+    notes={
+        "googlenet_bn": "The auxiliary classifiers of torchvision's own file are not trained.",
+        **dict.fromkeys(
+            (*_BOTTLENECK, "wrn_50_2", "resnext50_32x4d"),
+            "For torchvision's weights IMAGENET1K_V2: --preprocess imagenet-232.",
+        ),
+    },
 )

@@ -6,8 +6,8 @@ networks with batch normalization are those of torchvision/models/vgg.py.
 Departs: the paper trains A and A-LRN from random weights, and starts the deeper ones from layers of the
 trained A. A fresh network has no such layers: B to E start as a footnote of the paper allows, by the
 procedure of Glorot and Bengio 2010, whose "normalized" (uniform) form is taken. A and A-LRN start as
-printed, with a variance of 0.01, a standard deviation of 0.1; so large weights make scores of a fresh
-network of 10^8 and more. The normalisation of A-LRN is printed as that of AlexNet, and read as in that
+printed, with a variance of 0.01, a standard deviation of 0.1; with weights so large, a fresh network gives
+scores of the order of 10^8. The normalisation of A-LRN is printed as that of AlexNet, and read as in that
 paper's formula: k = 2, 5 maps, alpha = 0.0001 not divided by anything, beta = 0.75.
 """
 
