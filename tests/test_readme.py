@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 
 import pytest
+import their_networks
+import torch
 from conftest import Heirloom
 from PIL import Image
 
@@ -36,7 +38,7 @@ def test_commands_print_what_the_readme_shows(heirloom: Heirloom, command: str, 
 
 def test_the_training_commands_work(heirloom: Heirloom, finished_run: Path, tmp_path: Path) -> None:
     """Word by word, but for fewer epochs and seeds."""
-    (commands,) = [block for kind, block in BLOCKS if kind == "console" and block.count("$ ") > 1]
+    (commands,) = [block for kind, block in BLOCKS if "$ heirloom train" in block]
     (tmp_path / "my-digits").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "my-digits" / "one.png")
     for line in commands.splitlines():
@@ -44,6 +46,18 @@ def test_the_training_commands_work(heirloom: Heirloom, finished_run: Path, tmp_
         words = ["epochs=1" if word.startswith("epochs=") else "2" if word == "5" else word for word in words]
         done = heirloom(*words)
         assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_import_works(heirloom: Heirloom, tmp_path: Path) -> None:
+    """With a file of torchvision's names, random numbers in it."""
+    (commands,) = [block for kind, block in BLOCKS if "$ heirloom import" in block]
+    torch.save(their_networks.resnet("resnet50").state_dict(), tmp_path / "resnet50.pth")
+    (tmp_path / "my-photographs").mkdir()
+    Image.new("RGB", (300, 200)).save(tmp_path / "my-photographs" / "one.jpg")
+    for line in commands.splitlines():
+        done = heirloom(*shlex.split(line)[2:])
+        assert done.returncode == 0, (line, done.stderr)
+    assert done.stdout.count("one.jpg") == 5
 
 
 def test_the_python_runs(
@@ -73,7 +87,9 @@ def test_the_errors_are_those_of_the_runs() -> None:
 
 
 def test_every_network_is_in_the_table() -> None:
-    assert re.findall(r"^\| `(\w+)` \| [^|]+ \|$", TEXT, re.MULTILINE) == package.list_models()
+    table = TEXT.partition("| published | networks |")[2].partition("\n\n")[0]
+    assert re.findall(r"`(\w+)`", table) == package.list_models()
+    assert f", {len(package.list_models())} of them" in TEXT
 
 
 def test_links_lead_somewhere() -> None:
