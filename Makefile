@@ -20,6 +20,7 @@ check: .venv/installed-dev
 # Hours; started again, it goes on. JOBS=2 trains two at a time.
 JOBS = 1
 accept: .venv/installed
+	.venv/bin/python accept/imported.py
 	.venv/bin/python accept/run.py --jobs $(JOBS)
 
 # Half an hour on a quiet machine. MNIST must lie below HEIRLOOM_DATA. WORKLOADS=step runs a part of it.

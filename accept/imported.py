@@ -1,9 +1,13 @@
 """The published weights that we have: imported, and scored on images that they were not trained on.
 
 They lie below a data root (``HEIRLOOM_DATA``) in ``weights/``; ``mnist/``, ``cifar10/``, ``imagenet/`` and
-``photos/`` have the images. Nothing is trained. Exit status 1: a figure is not what it must be.
+``photos/`` have the images. Nothing is trained. The figures go to imported.csv beside this file, and from
+there into RESULTS.md, by ``python accept/run.py --page``. Exit status 1: a figure is not what it must be.
 """
 
+import csv
+import io
+import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,8 +21,17 @@ from heirloom.data import load_data
 from heirloom.data.roots import all_roots
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import accuracy_line, scores_of
+from heirloom.files import write_atomically
 from heirloom.foreign import Imported, load_weights
 from heirloom.images import open_image
+from heirloom.runs import processor
+from heirloom.version import __version__
+
+COLUMNS = (
+    "file", "model", "preprocess", "images", "metric", "correct", "n", "must_be", "slack",
+    "heirloom", "torch", "system", "processor",
+)  # fmt: skip
+CSV = Path(__file__).with_name("imported.csv")
 
 
 class Case(NamedTuple):
@@ -70,19 +83,33 @@ def counted(
 
 
 CASES = (
-    Case("lenet-caffe/lenet_iter_10000.caffemodel", "lenet_caffe", "MNIST", lenet, 9_914, 2),
-    Case("resnet-cifar10/resnet20-12fca82f.th", "resnet20", "CIFAR-10, the first 1,000", resnet, 915, 2),
+    Case(
+        "lenet-caffe/lenet_iter_10000.caffemodel",
+        "lenet_caffe",
+        "MNIST, the 10,000 test images",
+        lenet,
+        9_914,
+        2,
+    ),
+    Case(
+        "resnet-cifar10/resnet20-12fca82f.th",
+        "resnet20",
+        "CIFAR-10, the first 1,000 test images",
+        resnet,
+        915,
+        2,
+    ),
     Case(
         "squeezenet-v1.0/decoded_squeezenet_v1.0_fp32.npz",
         "squeezenet1_0",
-        "ten breeds of dogs, 1,000 classes",
+        "200 photographs of ten breeds of dogs (ImageNet's validation set), 1,000 classes",
         squeezenet,
     ),
 )
 
 
-def main(cases: Sequence[Case] = CASES) -> int:
-    """Import and score each case; the exit status.
+def main(cases: Sequence[Case] = CASES, out: Path = CSV) -> int:
+    """Import and score each case, and write the figures to ``out``; the exit status.
 
     Raises:
         HeirloomError: (``E-data``) There are no such files below a data root; or as `load_weights` does.
@@ -90,6 +117,8 @@ def main(cases: Sequence[Case] = CASES) -> int:
     root = next((root for root in all_roots() if (root / "weights").is_dir()), None)
     if root is None:
         raise HeirloomError("E-data", "no folder weights/ below a data root", remedy="set HEIRLOOM_DATA")
+    conditions = [__version__, torch.__version__, f"{platform.system()} {platform.machine()}", processor()]
+    rows: list[list[object]] = []
     missed = 0
     for case in cases:
         names = root / "imagenet" / "imagenet-classes.txt"
@@ -97,12 +126,18 @@ def main(cases: Sequence[Case] = CASES) -> int:
         found = load_weights(root / "weights" / case.file, case.model, classes=classes)
         print(f"{case.file} into {case.model}, preprocessing {found.report.preprocess_origin}; {case.images}")
         for i, (metric, correct, n) in enumerate(case.score(found, root)):
+            must_be = [case.correct, case.slack] if case.correct is not None and i == 0 else ["", ""]
+            what = [case.file, case.model, found.report.preprocess_origin, case.images]
+            rows.append([*what, metric, correct, n, *must_be, *conditions])
             words = ""
             if case.correct is not None and i == 0:
                 holds = abs(correct - case.correct) <= case.slack
                 missed += not holds
                 words = f"; must be {case.correct} ± {case.slack}: {'yes' if holds else 'MISSED'}"
             print(f"  {accuracy_line(metric, correct, n)}{words}", flush=True)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+    write_atomically(out, text.getvalue().encode())
     return int(missed > 0)
 
 

@@ -24,6 +24,8 @@ COLUMNS = (
     "correct", "n", "accuracy", "low", "high", *CONDITIONS,
 )  # fmt: skip
 REMARKS = Path(__file__).with_name("remarks.md")
+IMPORTED = Path(__file__).with_name("imported.csv")
+"""What imported.py found."""
 
 
 def check_recipe(path: Path, recipe: Recipe, seed: int) -> None:
@@ -104,6 +106,7 @@ def page(lines: Sequence[Line], plan: Sequence[Row]) -> str:
     if lines:
         parts["conditions"] = _table(["", "runs", *CONDITIONS], rows)
     parts["not_run"] = "".join(_not_run(row, lines) for row in plan)
+    parts["imported"] = _imported(read_csv(IMPORTED))
     text = REMARKS.read_text(encoding="utf-8")
     for data in {line["data"]: None for line in lines}:
         if f"{{{data}}}" not in text:
@@ -133,6 +136,24 @@ def _section(own: Sequence[tuple[Line, str]], plan: Sequence[Row]) -> str:
         f"Measured: {'; '.join(sorted(measured))}. One image is {100 / int(lines[0]['n']):.2g} points.\n"
         f"Trained on: {'; '.join(sorted(trained))}.\n\n{table}\n{_table(heads, singles)}"
     )
+
+
+def _imported(lines: Sequence[Line]) -> str:
+    """The table of imported weights, and what they were scored with."""
+    rows = []
+    for line in lines:
+        correct, n = int(line["correct"]), int(line["n"])
+        must_be = "–"
+        if line["must_be"]:
+            holds = abs(correct - int(line["must_be"])) <= int(line["slack"])
+            must_be = f"{line['must_be']} ± {line['slack']}: {'yes' if holds else '**no**'}"
+        what = [f"`{line['file']}`", f"`{line['model']}`", line["preprocess"], line["images"]]
+        right = [f"{correct:,} of {n:,}", _percent(correct / n), _interval(*wilson(correct, n))]
+        rows.append([*what, f"`{line['metric']}`", *right, must_be])
+    heads = ["weights", "as", "prepared", "images", "metric", "right", "accuracy", "95 %", "must be"]
+    keys = ("heirloom", "torch", "system", "processor")
+    conditions = {", ".join(f"{key} {line[key]}" for key in keys) for line in lines}
+    return f"{_table(heads, rows)}\n{'; '.join(sorted(conditions))}.\n"
 
 
 def _cells(row: Row, lines: Sequence[Line]) -> list[str]:

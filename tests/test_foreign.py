@@ -1,6 +1,7 @@
 """Weights of other programs: what is read, where it goes, that no score changes, and that nothing runs."""
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -804,9 +805,15 @@ def test_figures_that_are_missed_are_an_exit_status(
             "a.npz", "lenet_caffe", "nothing", lambda found, root: [("top1@test:center", count, 100)], 50, 2
         )
 
-    assert imported.main([right(48), right(52)]) == 0
+    out = tmp_path / "figures.csv"
+    assert imported.main([right(48), right(52)], out) == 0
     assert "must be 50 ± 2: yes" in capsys.readouterr().out
-    assert imported.main([right(50), right(47)]) == 1
+    with out.open(newline="") as file:
+        assert [(row["correct"], row["must_be"]) for row in csv.DictReader(file)] == [
+            ("48", "50"),
+            ("52", "50"),
+        ]
+    assert imported.main([right(50), right(47)], out) == 1
     assert "must be 50 ± 2: MISSED" in capsys.readouterr().out
 
 
