@@ -18,6 +18,7 @@ from ctypes import POINTER, Structure, byref, c_float, c_int, c_long, c_void_p
 from pathlib import Path
 
 import torch
+from platformdirs import user_cache_path
 from torch import Tensor
 
 from heirloom.files import sha256
@@ -177,8 +178,6 @@ def _find() -> tuple[Library | None, str]:
     source = SOURCE.read_bytes()
     key = sha256("\0".join([*compiler, said, *FLAGS, _processor()]).encode() + source)[:16]
 
-    from platformdirs import user_cache_path  # not at the start of the program
-
     folder = user_cache_path("heirloom", appauthor=False) / "kernels"
     return Library(_kept(folder, key) or _compiled(folder, key, compiler)), f"{NATIVE}, {version}"
 
@@ -186,8 +185,9 @@ def _find() -> tuple[Library | None, str]:
 def _kept(folder: Path, key: str) -> Path | None:
     """A library compiled before. Its own digest is part of its name: a damaged one must not be loaded."""
     for path in sorted(folder.glob(f"{key}-*.so")):
-        if path.is_file() and path.stem == f"{key}-{sha256(path.read_bytes())}":
+        if path.stem == f"{key}-{sha256(path.read_bytes())}":
             return path
+        path.unlink()
     return None
 
 
