@@ -270,7 +270,10 @@ static void correlate(const vec *tile, int maps, int rows, int width, int above,
                 for (int k = 0; k < least(2, out_maps - map); k++)
                     for (int i = 0; i < strip; i++) {
                         float *to = out + (((long)(map + k) * high + row) * wide + left + i) * places_apart;
-                        memcpy(to, &sums[k][i], sizeof(float) * (size_t)images);
+                        if (images == LANES)
+                            memcpy(to, &sums[k][i], sizeof(vec)); /* one instruction */
+                        else
+                            memcpy(to, &sums[k][i], sizeof(float) * (size_t)images);
                     }
             }
         }
