@@ -67,3 +67,9 @@ LEARNING = {
     "lenet5": Learning("map", mean=0.1 / 1.275, std=1 / 1.275),
     "lenet5_relu_max": Learning("cross_entropy", mean=0.1307, std=0.3081),
 }
+
+LAYER_SIZES = {"32x96x55x55": (32, 96, 55, 55), "32x256x27x27": (32, 256, 27, 27)}
+"""Of workload ``lrn``: what AlexNet's two normalisations are given, 32 images at a time."""
+
+LAYER_WARM_UP, LAYER_PASSES = 2, 7
+"""Of workload ``lrn``: passes before those that are timed, and those."""

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import heirloom
-from benchmarks import process, step
+from benchmarks import lrn, process, step
 from benchmarks.comparing import markdown, ratio, spread
 from benchmarks.peers.official_mnist import Net
 from benchmarks.peers.plain_lenet5 import LeNet5, map_loss, relu_max
@@ -134,6 +134,25 @@ def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
         "**Not a quiet machine**: during 4 of 4 runs others took more than 10 % of a core, at most 25 %.",
     ):  # fmt: skip
         assert line in text, text
+
+
+def test_the_page_compares_layers() -> None:
+    timings = [
+        {"program": program, "network": "1x2x3x4", "variant": "maps first", "round": number, "failed": failed}
+        | ({} if failed else {"milliseconds": value})
+        for program, number, value, failed in (
+            ("heirloom", 0, 2.0, ""),
+            ("peer", 0, 8.0, ""),
+            ("heirloom", 1, 2.5, ""),
+            ("peer", 1, 0.0, "exit 1"),
+        )
+    ]
+    row = "| 1x2x3x4 | maps first | 2.2 (2.0 to 2.5) | 8.0 (8.0 to 8.0) | 3.56 (4.00 to 4.00) |"
+    assert row in lrn.tables(timings)
+    assert "| 8.0 (8.0 to 8.0) | · |" in lrn.tables(timings[1:2])
+    line = ((1.0, '{"milliseconds": 12.345}'),)
+    assert lrn.read(Outcome(line, 1.0, None, "")) == {"milliseconds": 12.35}
+    assert len(lrn.contenders(quick=True)) == 16
 
 
 def test_what_processes_print_is_read() -> None:

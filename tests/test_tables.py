@@ -12,7 +12,7 @@ from torch import nn
 from heirloom.accounting import COLUMNS, summary
 from heirloom.errors import HeirloomError
 from heirloom.models import MODELS
-from heirloom.tables import FORMATS, Table, summary_table
+from heirloom.tables import FORMATS, Table, readable_depth, summary_table
 
 COUNTS = ["params", "fixed", "connections", "MACs", "FLOPs"]
 KEYS = ["parameters", "fixed", "connections", "macs", "flops"]
@@ -33,8 +33,14 @@ def from_text(text):
     for line in body:
         if not line.startswith(" "):
             break  # the notes
-        rows.append(re.split(r"\s{2,}", line.strip()))
-    assert len(starts) == len(ends)
+        # Words stand on the left of their column, numbers on the right; a cell may be empty.
+        cells = [(m.start(), m.end(), m[0]) for m in re.finditer(r"\S+( \S+)*", line)]
+        rows.append(
+            [
+                next((text for left, right, text in cells if left == start or right == end), "")
+                for start, end in zip(starts, ends, strict=True)
+            ]
+        )
     return head.split(), rows[:-1], rows[-1]
 
 
@@ -206,3 +212,70 @@ def test_a_long_number_is_not_broken():
     with torch.device("meta"):
         net = nn.Linear(10**6, 10**6)
     assert "1,000,001,000,000" in summary_table(summary(net, (10**6,))).render("text")
+
+
+class Blocks(nn.Module):
+    """Two stages of three blocks, two convolutions each, with a shortcut around each block."""
+
+    input_size = (2, 8, 8)
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 2, 2)
+
+        def forward(self, x):
+            return self.conv2(self.conv1(x)) + x[:, :, 1:, 1:]
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(2, 2, 1)
+        self.conv2_x = nn.Sequential(*(self.Block() for _ in range(3)))
+        self.conv3_x = nn.Sequential(*(self.Block() for _ in range(2)))
+        self.spare = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
+
+    def forward(self, x):
+        return self.conv3_x(self.conv2_x(self.stem(x)))
+
+
+def test_blocks_are_added_up_to_a_line():
+    books = summary(Blocks())
+    whole, blocks, stages = (summary_table(books, depth) for depth in (0, 2, 1))
+    assert len(whole.rows) == len(books.rows) > 20
+    assert [row[0] for row in stages.rows] == ["input", "stem", "conv2_x", "conv3_x", "spare"]
+    names = ["conv2_x.0", "conv2_x.1", "conv2_x.2", "conv3_x.0", "conv3_x.1", "spare.0", "spare.1"]
+    assert [row[0] for row in blocks.rows][2:] == names
+    for table in (whole, blocks, stages):
+        heads, rows, total = from_markdown(table.render("markdown"))
+        for heading, key in zip(COUNTS, KEYS, strict=True):
+            column = [number(row[heads.index(heading)]) for row in rows]
+            assert sum(column) == number(total[heads.index(heading)]) == books.totals[key]
+        # What a program reads is not folded.
+        assert table.render("csv") == whole.render("csv")
+        assert table.render("json") == whole.render("json")
+    assert "from" not in stages.columns  # stages are a chain, whatever lies inside
+    assert "from" in whole.columns
+    last = dict(zip(stages.columns, stages.rows[3], strict=True))
+    assert (last["output"], last["field"]) == ("2×3×3", books.trace["conv3_x.1.add"].receptive_field[0])
+    assert f"{len(books.rows)} rows are added up to 5" in stages.render("text")
+    assert "spare does not run in evaluation." in stages.render("text").splitlines()
+    assert "spare.1 does not run in evaluation." in blocks.render("text").splitlines()
+
+
+def test_branches_with_other_centres_are_shown():
+    # An even kernel shifts the centre by half a pixel, the shortcut's cut by one.
+    table = summary_table(summary(Blocks()))
+    assert table.columns[-1] == "aligned"
+    assert next(row[0] for row in table.rows if row[-1] == "no").startswith("conv2_x.0")
+    assert any(note.startswith("aligned: ") for note in table.notes)
+    assert "aligned" not in summary_table(summary("lenet5")).columns
+    assert "false" in table.render("csv")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_table_has_a_readable_number_of_lines(name):
+    books = summary(name)
+    depth = readable_depth(books)
+    flat = not any("." in row.name for row in books.rows)
+    assert (depth == 0) == (flat or len(books.rows) <= 60)
+    assert flat or len(summary_table(books, depth).rows) <= 60

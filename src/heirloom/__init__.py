@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from heirloom.differences import Difference, diff
     from heirloom.errors import HeirloomError
     from heirloom.evaluation import Evaluation, evaluate
+    from heirloom.foreign import Imported, load_weights
     from heirloom.models import create_model, list_models
     from heirloom.prediction import Prediction, predict
     from heirloom.recipes import Recipe, find_recipe
     from heirloom.reports import report
     from heirloom.rows import Row, Trace
+    from heirloom.score_maps import dense
     from heirloom.tracing import trace
     from heirloom.training import resume, train
     from heirloom.weights import Card, LoadedModel, load_model, save_model
@@ -34,6 +36,7 @@ _HOMES = {
     "rows": ("Row", "Trace"),
     "tracing": ("trace",),
     "accounting": ("Summary", "summary"),
+    "score_maps": ("dense",),
     "differences": ("Difference", "diff"),
     "claim": ("Claim",),
     "auditing": ("Verdict", "audit"),
@@ -46,16 +49,18 @@ _HOMES = {
     "evaluation": ("Evaluation", "evaluate"),
     "prediction": ("Prediction", "predict"),
     "weights": ("Card", "LoadedModel", "load_model", "save_model"),
+    "foreign": ("Imported", "load_weights"),
     "reports": ("report",),
     "errors": ("HeirloomError",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "LoadedModel",
-    "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
-    "audit", "create_model", "diff", "evaluate", "explain", "fetch", "find_recipe", "list_models",
-    "load_data", "load_model", "predict", "report", "resume", "save_model", "summary", "trace", "train",
+    "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "Imported",
+    "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
+    "audit", "create_model", "dense", "diff", "evaluate", "explain", "fetch", "find_recipe", "list_models",
+    "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model", "summary",
+    "trace", "train",
 ]  # fmt: skip
 
 

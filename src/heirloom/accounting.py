@@ -1,7 +1,7 @@
 """The books of a network: what each operation costs, and totals that are the sums of their columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal, get_args
 
@@ -9,6 +9,7 @@ from torch import device, nn
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import create_model
+from heirloom.ops.shapes import Shapes
 from heirloom.rows import Row, Trace
 from heirloom.tracing import trace
 
@@ -34,6 +35,8 @@ class Summary:
 
     trace: Trace
     convention: Convention = "lecun"
+    args: dict[str, Any] = field(default_factory=dict)
+    """Arguments of `create_model` that it was built with, apart from the published defaults."""
 
     @property
     def rows(self) -> list[Row]:
@@ -104,16 +107,105 @@ def summary(
     name = ""
     if isinstance(model, str):
         name, model = model, _built(model, args)
-    return Summary(trace(model, input_size, name=name, lower_bound=lower_bound), convention)
+    return Summary(trace(model, input_size, name=name, lower_bound=lower_bound), convention, args)
 
 
 def _built(name: str, args: dict[str, Any]) -> nn.Module:
     """The network without memory, or with, where its constructor looks at values."""
     try:
-        with device("meta"):
+        with device("meta"), Shapes():
             return create_model(name, **args)
     except HeirloomError:
         return create_model(name, **args)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What all operations of one kind have of the totals.
+
+    Attributes:
+        kind: Kind of operation; ``total`` for all.
+        rows: How many there are.
+        counts: Each column of `COLUMNS`.
+        parts: The same as parts of the totals, 0 to 1.
+    """
+
+    kind: str
+    rows: int
+    counts: dict[str, int]
+    parts: dict[str, float]
+
+
+def shares(books: Summary) -> list[Share]:
+    """Parameters and operations by kind of operation, most FLOPs first; kinds without any are left out."""
+    totals, found = books.totals, []
+    for kind in dict.fromkeys(row.kind for row in books.rows):
+        rows = [row for row in books.rows if row.kind == kind]
+        counts = {column: sum(getattr(row, column) for row in rows) for column in COLUMNS}
+        parts = {column: counts[column] / (totals[column] or 1) for column in COLUMNS}
+        if any(counts.values()):
+            found.append(Share(kind, len(rows), counts, parts))
+    return sorted(found, key=lambda share: -share.counts["flops"])
+
+
+STATE = {"sgd": 0, "momentum": 1, "adam": 2}
+"""Optimiser -> numbers that it keeps for each trained one: nothing, the velocity, two moments."""
+
+NUMBER = 4
+"""Bytes of a number in single precision."""
+
+
+def memory(books: Summary, batch: int) -> dict[str, int]:
+    """Bytes that training takes in single precision, by arithmetic on the trace.
+
+    Activations are what PyTorch's operations keep for the way back until it comes: a tensor that several of
+    them keep counts once, and so does one that a reshape only looks at differently. Not counted: what an
+    operation needs while it runs, the loss, and auxiliary heads, which an evaluation pass does not show.
+
+    Args:
+        books: Of the network.
+        batch: Images at once.
+
+    Returns:
+        Bytes of ``parameters``, ``fixed`` (stored numbers that are not trained), ``gradients``,
+        ``activations``, and of the state of each optimiser of `STATE`. Adam's counters, one number for
+        each tensor, are left out.
+
+    Raises:
+        HeirloomError: (``E-usage``) The batch has no image.
+    """
+    if batch < 1:
+        raise HeirloomError("E-usage", f"a batch of {batch} images", remedy="give a whole number, 1 or more")
+    totals = books.totals
+    sizes = {"parameters": totals["parameters"], "fixed": totals["fixed"], "gradients": totals["trainable"]}
+    # Nothing is kept where nothing before is trained.
+    trained: set[int] = set()
+    for row in books.rows:
+        shares_trained = row.shared_with in trained
+        if row.trainable or shares_trained or trained.intersection(row.inputs):
+            trained.add(row.id)
+    rows = [row for row in books.rows if row.id in trained]
+    kept = {row.id for row in rows if row.keeps.output}
+    kept |= {place for row in rows if row.keeps.inputs for place in row.inputs}
+    kept = {_origin(books.rows, place) for place in kept}
+    images = NUMBER * sum(prod(books.rows[place].output_size or ()) for place in kept)
+    images += sum(row.keeps.bytes_per_image for row in rows)
+    return {
+        **{name: NUMBER * numbers for name, numbers in sizes.items()},
+        "activations": batch * images + sum(row.keeps.bytes_per_batch for row in rows),
+        **{name: NUMBER * factor * totals["trainable"] for name, factor in STATE.items()},
+    }
+
+
+def _origin(rows: list[Row], place: int) -> int:
+    """The row whose numbers a tensor has: reshapes have those of what they read."""
+    row = rows[place]
+    while row.moves_only and len(row.inputs) == 1 and not row.keeps.bytes_per_image:
+        before = rows[row.inputs[0]]
+        if before.output_size is None or prod(before.output_size) != prod(row.output_size or ()):
+            break
+        row = before
+    return row.id
 
 
 def pixels(value: Sequence[int] | None) -> int | list[int] | None:

@@ -127,30 +127,66 @@ def summary(
     lower_bound: Annotated[
         bool, typer.Option("--lower-bound", help="Leave out operations without a rule, and say so.")
     ] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="LEVELS",
+            help="Levels of names to show, the rest added up; 0 for all. By default as many as are readable; "
+            "csv and json always have every row.",
+        ),
+    ] = None,
+    shares: Annotated[bool, typer.Option("--shares", help="Shares by kind of operation instead.")] = False,
+    memory: Annotated[
+        int | None, typer.Option(min=1, metavar="BATCH", help="Bytes in training with that batch instead.")
+    ] = None,
     format: Format = Form.text,
 ) -> None:
     """Account for every parameter, connection and operation of a network."""
     from heirloom.accounting import summary
-    from heirloom.tables import summary_table
+    from heirloom.tables import memory_table, readable_depth, shares_table, summary_table
+
+    if shares and memory is not None:
+        raise HeirloomError("E-usage", "--shares and --memory", why="each is a table of its own")
 
     books = summary(
         model, _size(input_size), convention=convention.value, lower_bound=lower_bound, **_arguments(arg)
     )
-    _print(summary_table(books).render(format))
+    if shares:
+        table = shares_table(books)
+    elif memory is not None:
+        table = memory_table(books, memory)
+    else:
+        table = summary_table(books, readable_depth(books) if depth is None else depth)
+    _print(table.render(format))
 
 
 @app.command()
-def diff(first: Model, second: Model, input_size: InputSize = None, format: Format = Form.text) -> None:
-    """Name every difference between two networks."""
+def diff(
+    first: Model,
+    second: Model,
+    input_size: InputSize = None,
+    arg: Arguments = None,
+    first_arg: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Argument of the first network alone.")
+    ] = None,
+    second_arg: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Argument of the second network alone.")
+    ] = None,
+    format: Format = Form.text,
+) -> None:
+    """Name every difference between two networks, and where each side is written."""
     from heirloom.accounting import summary
-    from heirloom.differences import diff
-    from heirloom.tables import Table
+    from heirloom.differences import diff, difference_table
 
     size = _size(input_size)
-    found = diff(summary(first, size), summary(second, size))
-    rows = [[d.layer, d.what, d.first, d.second] for d in found]
-    title = f"{first} and {second}: {len(found)} differences"
-    _print(Table(title, ["layer", "what", first, second], rows).render(format))
+    settings = [*(arg or []), *(first_arg or [])], [*(arg or []), *(second_arg or [])]
+    sides = list(zip((first, second), settings, strict=True))
+    books = [summary(model, size, **_arguments(given)) for model, given in sides]
+    labels = [" ".join([model, *given]) for model, given in sides]
+    if labels[0] == labels[1]:
+        labels[1] += " (2)"
+    _print(difference_table(diff(*books), labels[0], labels[1]).render(format))
 
 
 @app.command()
@@ -349,6 +385,63 @@ def predict(
             _print(f"{answer.error or f'{answer.path}: {answer.label}, {100 * answer.probability:.1f} %'}\n")
     if bad:
         raise typer.Exit(3)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PyTorch, Caffe, NumPy or safetensors.")],
+    model: Annotated[str, typer.Option("--as", metavar="MODEL", help="The network that it is for.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Weights file to write.")],
+    arg: Arguments = None,
+    preprocess: Annotated[
+        str | None,
+        typer.Option(
+            help="How images are prepared: imagenet, caffe, ..., or a JSON object, or a file of it."
+        ),
+    ] = None,
+    mean_image: Annotated[
+        Path | None, typer.Option(help="Mean image to subtract: .npy or .binaryproto.")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|N", help="Names of the classes, one on each line; or how many."),
+    ] = None,
+    publisher: Annotated[
+        str | None, typer.Option(help="Whose names the file has; by default it is found out.")
+    ] = None,
+    fresh_classifier: Annotated[
+        bool, typer.Option("--fresh-classifier", help="Do not take the layers that depend on the classes.")
+    ] = False,
+    format: Format = Form.text,
+) -> None:
+    """Bring the weights of another program into a network, and say of every tensor where it went."""
+    from heirloom.foreign import load_weights
+    from heirloom.foreign.matching import Unfit
+    from heirloom.weights import save_model
+
+    if out.exists():
+        raise HeirloomError(
+            "E-output-exists", "the file exists", where=str(out), remedy="choose another name"
+        )
+    if preprocess and not preprocess.lstrip().startswith("{") and Path(preprocess).is_file():
+        preprocess = "\n".join(_lines(Path(preprocess)))
+    names = int(classes) if classes and classes.isdecimal() else _lines(Path(classes)) if classes else None
+    try:
+        found = load_weights(
+            file,
+            model,
+            args=_arguments(arg),
+            preprocess=preprocess,
+            mean_image=mean_image,
+            classes=names,
+            publisher=publisher,
+            fresh_classifier=fresh_classifier,
+        )
+    except Unfit as unfit:
+        _print(unfit.report.table().render(format))
+        raise
+    save_model(out, found.model, found.card)
+    _print(found.report.table().render(format))
 
 
 @app.command()

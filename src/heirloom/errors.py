@@ -66,3 +66,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+
+
+def check_choice(argument: str, value: object, known: Iterable[str]) -> None:
+    """Refuse a value of an argument that is none of the known ones.
+
+    Raises:
+        HeirloomError: (``E-argument``) It is not.
+    """
+    if value not in (names := tuple(known)):
+        raise HeirloomError("E-argument", f"{argument} is {value!r}", remedy=f"give {' or '.join(names)}")

@@ -21,7 +21,7 @@ from heirloom.errors import HeirloomError
 from heirloom.files import sha256
 from heirloom.kernels.convolution import LEAST_IMAGES
 from heirloom.layers import Conv2d, TableConv2d
-from heirloom.losses import loss_of
+from heirloom.losses import loss_of, with_heads
 from heirloom.models import create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
     CURVATURE_SAMPLES,
@@ -154,8 +154,7 @@ class Job:
         if recipe.optimizer == "sdlm" and step % self.steps_per_epoch == 0:
             self._estimate_curvature()
         with self._chance(1 + step), faults_of(recipe.model, f"step {step + 1}"):  # for dropout
-            scores = self.model(images)
-            loss = self.loss(scores, labels)
+            loss, scores = with_heads(self.loss, self.model(images), labels)
         value = loss.item()
         lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch)
         if not math.isfinite(value):

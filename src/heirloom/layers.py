@@ -5,17 +5,47 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Self, cast
+from typing import Literal, NamedTuple, Self, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from heirloom.errors import HeirloomError
+from heirloom.errors import HeirloomError, nearest
 from heirloom.kernels import worthwhile
 from heirloom.kernels.convolution import MOST_MAPS, convolution
+from heirloom.kernels.normalising import fast_lrn, plain_lrn
 from heirloom.kernels.pooling import max_of_2x2, native_windows, sum_of_2x2
 from heirloom.kernels.squashing import scaled_tanh
+
+
+class WithAux(NamedTuple):
+    """What a network with auxiliary heads returns in training; in evaluation it returns its scores alone."""
+
+    scores: Tensor
+    """(B, K), the network's own."""
+    aux: tuple[Tensor, ...]
+    """(B, K) each, those of the auxiliary heads."""
+
+
+def check_input(network: nn.Module, x: Tensor) -> None:
+    """Refuse images of another size than the network's ``input_size``, (C, H, W).
+
+    A network with an attribute ``takes_larger`` that is true takes larger images as well.
+
+    Raises:
+        HeirloomError: (``E-input-size``) The input is not (B, *input_size).
+    """
+    size, given = cast(tuple[int, int, int], network.input_size), tuple(x.shape[1:])
+    larger = bool(getattr(network, "takes_larger", False))
+    at_least = len(given) == 3 and given[0] == size[0] and given[1] >= size[1] and given[2] >= size[2]
+    if given != size and not (larger and at_least):
+        raise HeirloomError(
+            "E-input-size",
+            f"{type(network).__name__} takes (B, {', '.join(map(str, size))}){' or larger' * larger}",
+            why=f"got {tuple(x.shape)}",
+            remedy="resize or pad the images to the published size",
+        )
 
 
 class Chain(nn.Sequential):
@@ -38,13 +68,7 @@ class Chain(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
-        if tuple(x.shape[1:]) != self.input_size:
-            raise HeirloomError(
-                "E-input-size",
-                f"{type(self).__name__} takes (B, {', '.join(map(str, self.input_size))})",
-                why=f"got {tuple(x.shape)}",
-                remedy="resize or pad the images to the published size",
-            )
+        check_input(self, x)
         for layer in self:
             x = layer(x)
         return x
@@ -85,6 +109,41 @@ class Conv2d(nn.Conv2d):
         return plain and max(self.in_channels, self.out_channels) <= MOST_MAPS
 
 
+class CeilConv2d(nn.Conv2d):
+    """PyTorch's, with the number of outputs rounded up: zeros are added on the right and at the bottom.
+
+    Args:
+        in_channels: Number of input maps.
+        out_channels: Number of output maps.
+        kernel_size: Side of the square kernels, in pixels.
+        stride: Step of the kernels, in pixels.
+        padding: Zeros on each side, in pixels.
+        groups: Columns of maps that do not see each other.
+
+    Shape: input (B, in_channels, H, W); output (B, out_channels, H', W') with
+    H' = 1 + ceil((H + 2 padding - kernel_size) / stride).
+
+    Source: Krizhevsky 2012, cuda-convnet, layer.py, where all convolutions are counted so.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve; see the class for shapes."""
+        kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
+        height, width = (-(n + 2 * padding - kernel) % stride for n in x.shape[2:])
+        return super().forward(F.pad(x, (0, width, 0, height)))
+
+
 class MaxPool2d(nn.MaxPool2d):
     """PyTorch's, with a fast path for windows of 2 x 2 with stride 2."""
 
@@ -106,10 +165,160 @@ class AvgPool2d(nn.AvgPool2d):
         return super().forward(x)
 
 
+class MinPool2d(nn.Module):
+    """The minimum of each window.
+
+    Args:
+        kernel_size: Side of the square windows, in pixels.
+        stride: Step of the windows, in pixels; by default ``kernel_size``.
+
+    Shape: as `torch.nn.MaxPool2d`.
+    """
+
+    def __init__(self, kernel_size: int, stride: int | None = None) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, stride or kernel_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool; see the class for shapes."""
+        return -F.max_pool2d(-x, self.kernel_size, self.stride)
+
+
+class L2Pool2d(nn.Module):
+    """The root of the sum of the squares of each window; its gradient is 0 where the window is 0.
+
+    Args:
+        kernel_size: Side of the square windows, in pixels.
+        stride: Step of the windows, in pixels; by default ``kernel_size``.
+
+    Shape: as `torch.nn.MaxPool2d`.
+    """
+
+    def __init__(self, kernel_size: int, stride: int | None = None) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, stride or kernel_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool; see the class for shapes."""
+        total = F.avg_pool2d(x.square(), self.kernel_size, self.stride, divisor_override=1)
+        # A root has no derivative at 0; `masked_fill` keeps it from being asked.
+        empty = total == 0
+        return total.masked_fill(empty, 1.0).sqrt().masked_fill(empty, 0.0)
+
+
 def _halves(x: Tensor) -> bool:
     if x.ndim != 4 or x.shape[2] % 2 or x.shape[3] % 2 or not worthwhile(x):
         return False
     return x.is_contiguous() or native_windows(x)
+
+
+class LRN(nn.Module):
+    """Local response normalisation across neighbouring maps: ``x_i / (k + scale * sum of x_j^2)^beta``.
+
+    The sum runs over ``size`` maps around i, i itself among them, fewer at the first and last maps.
+    What ``alpha`` means differs, and so does the strength of the layer, up to five times:
+
+    ==============  =====================  =====
+    convention      scale                  k
+    ==============  =====================  =====
+    ``"paper"``     alpha                  2
+    ``"source"``    alpha / size           2
+    ``"caffe"``     alpha / size           1
+    ``"torch"``     alpha / size           1
+    ==============  =====================  =====
+
+    Args:
+        convention: See above.
+        size: Number of maps in a sum.
+        alpha: See above.
+        beta: See above.
+        k: By default that of the convention.
+        groups: Columns of maps, one after another, that do not see each other.
+
+    Shape: input (B, C, H, W); the same output.
+
+    Raises:
+        HeirloomError: (``E-argument``) There is no such convention, or C cannot be split into the groups.
+
+    Source: Krizhevsky, Sutskever, Hinton 2012, section 3.3, and the code released with it; Caffe's
+    lrn_layer.cpp; `torch.nn.LocalResponseNorm`.
+    """
+
+    def __init__(
+        self,
+        convention: Literal["paper", "source", "caffe", "torch"],
+        *,
+        size: int = 5,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float | None = None,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        if convention not in _K:
+            raise HeirloomError("E-argument", f"no LRN is called {convention!r}", why=nearest(convention, _K))
+        self.convention, self.size, self.alpha, self.beta, self.groups = convention, size, alpha, beta, groups
+        self.k = _K[convention] if k is None else k
+
+    @property
+    def scale(self) -> float:
+        """What the sum of squares is multiplied by."""
+        return self.alpha if self.convention == "paper" else self.alpha / self.size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise; see the class for shapes."""
+        if x.ndim != 4 or x.shape[1] % self.groups:
+            raise HeirloomError(
+                "E-argument",
+                f"LRN takes (B, C, H, W) with C maps in {self.groups} equal columns",
+                why=f"got {tuple(x.shape)}",
+                where="groups",
+            )
+        lrn = fast_lrn if worthwhile(x) else plain_lrn
+        return lrn(x, self.size, self.scale, self.beta, self.k, self.groups)
+
+    def extra_repr(self) -> str:
+        """What distinguishes it."""
+        groups = f", groups={self.groups}" if self.groups > 1 else ""
+        return (
+            f"{self.convention!r}, size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}{groups}"
+        )
+
+
+_K = {"paper": 2.0, "source": 2.0, "caffe": 1.0, "torch": 1.0}
+
+
+class WithinMapNorm(nn.Module):
+    """Normalisation by neighbouring pixels of the same map: ``x / (k + alpha / size^2 * sum of x^2)^beta``.
+
+    The sum runs over the ``size`` x ``size`` pixels around, fewer at the edges.
+
+    Args:
+        size: Side of the square window in pixels, odd.
+        alpha: See above.
+        beta: See above.
+        k: See above.
+
+    Shape: input (B, C, H, W); the same output.
+
+    Source: Krizhevsky 2012, cuda-convnet, the layer ``rnorm``, whose scale layer.py divides by size^2.
+    """
+
+    def __init__(self, size: int = 5, alpha: float = 1e-3, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        if size % 2 == 0:
+            raise ValueError(f"size is {size}; a window with a middle has an odd one")
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise; see the class for shapes."""
+        # The average counts the zeros around the map: it is the sum divided by size^2 at the edges as well.
+        mean = F.avg_pool2d(x.square(), self.size, 1, self.size // 2)
+        return x * (self.k + self.alpha * mean).pow(-self.beta)
+
+    def extra_repr(self) -> str:
+        """What distinguishes it."""
+        return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 class TableConv2d(nn.Module):

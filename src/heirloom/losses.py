@@ -5,11 +5,13 @@ Shape: scores (B, K), labels (B,) int64; the result is one number, a mean over t
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from heirloom.errors import HeirloomError
 from heirloom.recipes import Recipe
 
 RUBBISH = 0.1
@@ -62,6 +64,39 @@ def squared_error(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+AUX_WEIGHT = 0.3
+"""Weight of an auxiliary head's loss.
+
+Source: Szegedy et al. 2014, "Going deeper with convolutions", section 5.
+"""
+
+
+def with_heads(loss: Loss, output: Any, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss of all that a network returns in training, and its scores.
+
+    Args:
+        loss: One of the above.
+        output: Scores (B, K), or a pair of them and those of auxiliary heads, such as `layers.WithAux`.
+        labels: (B,).
+
+    Raises:
+        HeirloomError: (``E-argument``) It is neither.
+    """
+    if isinstance(output, Tensor):
+        return loss(output, labels), output
+    match output:
+        case (Tensor() as scores, (*heads,)) if all(isinstance(head, Tensor) for head in heads):
+            total = loss(scores, labels)
+            for head in heads:
+                total = total + AUX_WEIGHT * loss(head, labels)
+            return total, scores
+    raise HeirloomError(
+        "E-argument",
+        f"the network returns a {type(output).__name__} in training",
+        remedy="return scores (B, K), or (scores, aux) with a tuple of the auxiliary heads' scores",
+    )
+
 
 LOSSES: dict[str, Loss] = {
     "cross_entropy": cross_entropy,

@@ -28,7 +28,7 @@ from heirloom.figures.filters import Filters
 from heirloom.figures.mistakes import Mistake, percent
 from heirloom.figures.pixels import Pixels, data_uri, image_pixels, png, zoom
 from heirloom.recipes import Recipe
-from heirloom.tables import Cell, summary_table
+from heirloom.tables import Cell, cell_text, readable_depth, summary_table
 
 MOST_CONFUSIONS = 15
 MOST_EPOCHS = 200
@@ -298,11 +298,11 @@ def _classes(m: Findings) -> Html:
 def _network(books: Summary | HeirloomError) -> Html:
     if isinstance(books, HeirloomError):
         return element("p", f"It cannot be accounted for: {books}", class_="soft")
-    ledger = summary_table(books)
+    ledger = summary_table(books, readable_depth(books))
     numeric = [i for i in range(len(ledger.columns)) if any(isinstance(row[i], int) for row in ledger.rows)]
     content = table(
         ledger.columns, [[_count(cell) for cell in row] for row in ledger.rows], numeric=numeric,
-        totals=[f"{cell:,}" if isinstance(cell, int) else cell for cell in ledger.totals],
+        totals=[cell_text(cell) for cell in ledger.totals],
     )  # fmt: skip
     notes = [element("p", note, class_="soft small") for note in ledger.notes]
     return joined(element("p", ledger.title), scrolling("Summary of the network", content), *notes)
@@ -363,7 +363,7 @@ def _fade(kind: str, title: str, low: str, high: str) -> Html:
 def _count(cell: Cell) -> Html:
     if cell == 0:
         return element("span", "0", class_="zero")
-    return escaped(f"{cell:,}" if isinstance(cell, int) else cell)
+    return escaped(cell_text(cell))
 
 
 def _share(value: float | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from heirloom.ops import Attributes
+from heirloom.ops import Attributes, Kept
 
 
 @dataclass
@@ -37,6 +37,8 @@ class Row:
     """False for an operation without a rule, where the caller asked for a lower bound."""
     formulas: dict[str, str] = field(default_factory=dict)
     moves_only: bool = False
+    keeps: Kept = field(default_factory=Kept)
+    """What training keeps here for the way back."""
 
 
 @dataclass

@@ -11,11 +11,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from heirloom.accounting import COLUMNS, CONVENTIONS, Summary, pixels, size_text
+from heirloom.accounting import (
+    COLUMNS,
+    CONVENTIONS,
+    STATE,
+    Summary,
+    memory,
+    pixels,
+    shares,
+    size_text,
+)
 from heirloom.errors import HeirloomError, nearest
 from heirloom.rows import Row
 
-Cell = int | str
+Cell = int | float | str
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Table:
     Attributes:
         title: One line above it.
         columns: Headings.
-        rows: Cells; whole numbers are set with thousands separators and to the right.
+        rows: Cells; numbers are set to the right, whole ones with thousands separators.
         totals: A last row, or empty.
         notes: Lines below it.
         data: What the JSON form prints instead of the cells.
@@ -49,20 +58,25 @@ class Table:
         return FORMATS[form](self)
 
 
-def _number(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
+    """A cell as people read it."""
+    if isinstance(cell, float):
+        return f"{cell:.2f}"
     return f"{cell:,}" if isinstance(cell, int) else cell
 
 
 def _text(table: Table) -> str:
     """As wide as it needs to be: a number is never broken over two lines."""
     grid = RichTable(box=box.SIMPLE_HEAD, show_footer=bool(table.totals), pad_edge=False)
-    totals = [_number(cell) for cell in table.totals] or [""] * len(table.columns)
+    totals = [cell_text(cell) for cell in table.totals] or [""] * len(table.columns)
     for i, (heading, total) in enumerate(zip(table.columns, totals, strict=True)):
-        numeric = any(isinstance(row[i], int) for row in table.rows)
+        numeric = any(isinstance(row[i], int | float) for row in table.rows)
         grid.add_column(heading, total, justify="right" if numeric else "left", no_wrap=True)
     for row in table.rows:
         cells = zip(table.columns, row, strict=True)
-        grid.add_row(*("·" if cell == 0 and head in table.counts else _number(cell) for head, cell in cells))
+        grid.add_row(
+            *("·" if cell == 0 and head in table.counts else cell_text(cell) for head, cell in cells)
+        )
     out = io.StringIO()
     Console(file=out, width=10_000, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
     lines = [table.title, *out.getvalue().rstrip("\n").split("\n"), *table.notes]
@@ -73,11 +87,11 @@ def _markdown(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    numeric = [any(isinstance(row[i], int) for row in table.rows) for i in range(len(table.columns))]
+    numeric = [any(isinstance(row[i], int | float) for row in table.rows) for i in range(len(table.columns))]
     lines = [f"**{table.title}**", "", line(table.columns), line(["---:" if n else "---" for n in numeric])]
-    lines += [line([_number(cell) for cell in row]) for row in table.rows]
+    lines += [line([cell_text(cell) for cell in row]) for row in table.rows]
     if table.totals:
-        lines.append(line([f"**{_number(cell)}**" if cell != "" else "" for cell in table.totals]))
+        lines.append(line([f"**{cell_text(cell)}**" if cell != "" else "" for cell in table.totals]))
     lines += [f"\n{note}" for note in table.notes]
     return "\n".join(lines) + "\n"
 
@@ -114,9 +128,9 @@ def _latex(table: Table) -> str:
     """A ``tabular`` that needs the package ``booktabs``."""
 
     def line(cells: Sequence[Cell]) -> str:
-        return " & ".join("".join(_LATEX.get(c, c) for c in _number(cell)) for cell in cells) + r" \\"
+        return " & ".join("".join(_LATEX.get(c, c) for c in cell_text(cell)) for cell in cells) + r" \\"
 
-    numeric = [any(isinstance(row[i], int) for row in table.rows) for i in range(len(table.columns))]
+    numeric = [any(isinstance(row[i], int | float) for row in table.rows) for i in range(len(table.columns))]
     lines = [r"\begin{tabular}{" + "".join("r" if n else "l" for n in numeric) + "}", r"\toprule"]
     lines += [line(table.columns), r"\midrule", *(line(row) for row in table.rows)]
     if table.totals:
@@ -150,8 +164,26 @@ _COUNTS = {
 """The columns of numbers, with their headings."""
 
 
-def summary_table(summary: Summary) -> Table:
-    """The table of a summary: one row per operation, totals below."""
+READABLE = 60
+"""Rows of a table that one still reads."""
+
+
+def readable_depth(books: Summary) -> int:
+    """The most levels of names with which a table has at most `READABLE` rows, or 1; 0 for all rows."""
+    deepest = max(row.name.count(".") for row in books.rows)
+    if not deepest or len(books.rows) <= READABLE:
+        return 0
+    return next((n for n in range(deepest, 1, -1) if len(_folded(books.rows, n)) <= READABLE), 1)
+
+
+def summary_table(summary: Summary, depth: int = 0) -> Table:
+    """The table of a summary: one row per operation, totals below.
+
+    Args:
+        summary: The books.
+        depth: Levels of names that are shown, ``conv2_x.0`` being two; what lies deeper is added up. 0 for
+            all. The forms CSV and JSON always have every row.
+    """
     totals = summary.totals
     bound = "≥ " if summary.lower_bound else ""
     head = CONVENTIONS[summary.convention]
@@ -159,24 +191,113 @@ def summary_table(summary: Summary) -> Table:
         f"{summary.trace.model}, input {size_text(summary.trace.input_size)}: "
         f"{totals['parameters']:,} parameters, {bound}{totals[head]:,} {_LABELS[head]} (FLOP = 2 MAC)"
     )
+    groups = _folded(summary.rows, depth)
     notes = ["Counts are for one image, connections as in LeCun et al. 1998."]
+    if len(groups) < len(summary.rows):
+        notes.append(
+            f"{len(summary.rows)} rows are added up to {len(groups)}; heirloom summary --depth 0 shows all."
+        )
     notes += [
         f"{row.name} ({row.attrs.get('operation', row.kind)}) has no rule and is not counted."
         for row in summary.rows
         if not row.counted
     ]
-    notes += [f"{row.name} does not run in evaluation." for row in summary.rows if not row.executed]
-    heads = ["layer", "kind", "from", "output", *_COUNTS.values(), "field", "jump", "start"]
-    rows = [_cells(row, summary) for row in summary.rows]
-    sums: list[Cell] = ["total", "", "", "", *(totals[column] for column in _COUNTS), "", "", ""]
-    if not any(row[2] for row in rows):  # a chain: each row reads the one above
-        del heads[2], sums[2]
-        for row in rows:
-            del row[2]
+    idle = [group for group in groups if not any(row.executed for row in group)]
+    notes += [f"{_shared_name(group)} does not run in evaluation." for group in idle]
+    aligned = all(row.aligned for row in summary.rows)
+    if not aligned:
+        notes.append("aligned: whether the branches that meet there are centred on the same pixels.")
+    heads = ["layer", "kind", "from", "output", *_COUNTS.values(), "field", "jump", "start", "aligned"]
+    rows = _cells(groups, summary.rows)
+    sums: list[Cell] = ["total", "", "", "", *(totals[column] for column in _COUNTS), "", "", "", ""]
+    # A chain needs no "from", as each row reads the one above; and it has no branches that meet.
+    spare = [i for i, needed in ((12, not aligned), (2, any(row[2] for row in rows))) if not needed]
+    for line in (heads, sums, *rows):
+        for i in spare:
+            del line[i]  # type: ignore[attr-defined]
     dotted = frozenset(_COUNTS.values())
     records = [_record(row, summary) for row in summary.rows]
-    records.append({"layer": "total"} | totals)
+    records.append({"layer": "total", **totals})
     return Table(title, heads, rows, sums, notes, summary.as_dict(), records, counts=dotted)
+
+
+def _folded(rows: Sequence[Row], depth: int) -> list[list[Row]]:
+    """Rows that follow one another and share the first ``depth`` levels of their names."""
+    if not depth:
+        return [[row] for row in rows]
+    groups: list[list[Row]] = []
+    for row in rows:
+        if groups and _prefix(groups[-1][0], depth) == _prefix(row, depth):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _prefix(row: Row, depth: int) -> str:
+    return ".".join(row.name.split(".")[:depth])
+
+
+def shares_table(summary: Summary) -> Table:
+    """What each kind of operation has of the parameters and the operations."""
+    found, totals = shares(summary), summary.totals
+    columns = {"parameters": "params", CONVENTIONS["lecun"]: "connections", "macs": "MACs", "flops": "FLOPs"}
+    rows: list[list[Cell]] = []
+    for share in found:
+        cells: list[Cell] = [share.kind, share.rows]
+        for column in columns:
+            cells += [share.counts[column], 100 * share.parts[column] if share.counts[column] else "·"]
+        rows.append(cells)
+    sums: list[Cell] = ["total", sum(share.rows for share in found)]
+    heads = ["kind", "rows"]
+    for column, head in columns.items():
+        sums += [totals[column], ""]
+        heads += [head, f"% of {head}"]
+    bound = ", a lower bound" if summary.lower_bound else ""
+    title = f"{summary.trace.model}, input {size_text(summary.trace.input_size)}: shares by kind{bound}"
+    multiply_adds = 2 * totals["macs"] / (totals["flops"] or 1)
+    notes = [f"{100 * multiply_adds:.2f} % of all FLOPs are multiply-adds (FLOP = 2 MAC)."]
+    kinds: list[dict[str, Cell]] = [
+        {"kind": s.kind, "rows": s.rows, **s.counts, **{f"{c}_share": s.parts[c] for c in COLUMNS}}
+        for s in found
+    ]
+    data = {
+        "schema": 1,
+        "model": summary.trace.model,
+        "input_size": list(summary.trace.input_size),
+        "kinds": kinds,
+        "totals": totals,
+        "multiply_add_share": multiply_adds,
+    }
+    return Table(title, heads, rows, sums, notes, data, kinds, counts=frozenset(columns.values()))
+
+
+def memory_table(summary: Summary, batch: int) -> Table:
+    """Bytes that training takes with a batch of ``batch`` images, for each optimiser."""
+    found = memory(summary, batch)
+    rows: list[list[Cell]] = [
+        [name, *[found[name]] * len(STATE)] for name in ("parameters", "fixed", "gradients", "activations")
+    ]
+    rows.append(["optimiser state", *(found[name] for name in STATE)])
+    sums: list[Cell] = ["total", *(sum(int(row[i]) for row in rows) for i in range(1, len(STATE) + 1))]
+    network = f"{summary.trace.model}, input {size_text(summary.trace.input_size)}"
+    notes = [
+        "Numbers have 4 bytes. Activations: what PyTorch keeps for the way back, each tensor once.",
+        "Not counted: what an operation needs while it runs, the loss, auxiliary heads, adam's counters.",
+    ]
+    heads = ["what", *STATE]
+    records = [dict(zip(heads, row, strict=True)) for row in (*rows, sums)]
+    data = {
+        "schema": 1,
+        "model": summary.trace.model,
+        "input_size": list(summary.trace.input_size),
+        "batch": batch,
+        "bytes": {name: found[name] for name in ("parameters", "fixed", "gradients", "activations")},
+        "optimizer_bytes": {name: found[name] for name in STATE},
+        "totals": dict(zip(STATE, sums[1:], strict=True)),
+    }
+    title = f"{network}: bytes in training, batch of {batch}"
+    return Table(title, heads, rows, sums, notes, data, records, counts=frozenset(STATE))
 
 
 _LABELS = {"connections": "connections", "macs": "MACs", "flops": "FLOPs"}
@@ -198,18 +319,41 @@ def _record(row: Row, summary: Summary) -> dict[str, Cell]:
         "receptive_field": length(row.receptive_field),
         "jump": length(row.jump),
         "start": length(row.start),
+        "aligned": str(row.aligned).lower(),
     }
 
 
-def _cells(row: Row, summary: Summary) -> list[Cell]:
-    # Said only where it is not the row above.
-    names = "" if row.inputs == [row.id - 1] else ", ".join(summary.rows[i].name for i in row.inputs)
-    again = "" if row.shared_with is None else f" (again {summary.rows[row.shared_with].name})"
-    return [
-        row.name + again,
-        row.kind,
-        names,
-        size_text(row.output_size),
-        *(getattr(row, column) for column in _COUNTS),
-        *(_pixel_text(value) for value in (row.receptive_field, row.jump, row.start)),
-    ]
+def _cells(groups: Sequence[Sequence[Row]], rows: Sequence[Row]) -> list[list[Cell]]:
+    """A line for each group: sums of its counts, and the result and the field of its last operation."""
+    place = {row.id: number for number, group in enumerate(groups) for row in group}
+    names = [_shared_name(group) for group in groups]
+    found: list[list[Cell]] = []
+    for number, group in enumerate(groups):
+        reads = list(dict.fromkeys(place[i] for row in group for i in row.inputs if place[i] != number))
+        # Said only where it is not the row above.
+        sources = "" if reads in ([number - 1], []) else ", ".join(names[i] for i in reads)
+        last = next((row for row in reversed(group) if row.executed), group[-1])
+        first = group[0]
+        again = "" if first.shared_with is None else f" (again {rows[first.shared_with].name})"
+        aligned = all(row.aligned for row in group)
+        found.append(
+            [
+                names[number] + again * (len(group) == 1),
+                first.kind if len(group) == 1 else f"{len(group)} operations",
+                sources,
+                size_text(last.output_size),
+                *(sum(getattr(row, column) for row in group) for column in _COUNTS),
+                *(_pixel_text(value) for value in (last.receptive_field, last.jump, last.start)),
+                "" if aligned else "no",
+            ]
+        )
+    return found
+
+
+def _shared_name(group: Sequence[Row]) -> str:
+    """The levels that all names of a group begin with."""
+    parts = [row.name.split(".") for row in group]
+    levels = 0
+    while all(len(p) > levels and p[levels] == parts[0][levels] for p in parts):
+        levels += 1
+    return ".".join(parts[0][:levels])

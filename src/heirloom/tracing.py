@@ -7,6 +7,7 @@ without a rule is an error.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from heirloom.errors import HeirloomError
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised, size_of
 from heirloom.ops.receptive_field import Field, image
 from heirloom.ops.rules import BY_ATEN, BY_MODULE, SIZE_ONLY
+from heirloom.ops.shapes import on_shapes
 from heirloom.ops.shapes_only import shapes_only
 from heirloom.rows import Row, Trace
 
@@ -163,6 +165,7 @@ class _Tracer(TorchDispatchMode):
         self.sources |= {i: frozenset([id(t)]) for i, t in stand_ins.items() if id(t) in self.stored}
         self.alive += stand_ins.values()
         self.owner: dict[int, int] = {}  # stored tensor -> row that counts it
+        self.taken = Counter(row.name for row in self.rows)
         self.calls: dict[str, int] = {}  # name of a module -> its first row
         self.entered: set[int] = set()
         self.refusal: HeirloomError | None = None
@@ -238,12 +241,13 @@ class _Tracer(TorchDispatchMode):
         depends = name not in SIZE_ONLY and any(id(t) in self.producer for t in operands)
         meta_args, meta_kwargs = args, kwargs
         if depends or any(t.is_meta for t in operands):
-            meta_args, meta_kwargs = tree_map(
-                lambda a: a.to("meta") if isinstance(a, Tensor) and not a.is_meta else a, (args, kwargs)
-            )
+            if not all(t.is_meta for t in operands):
+                meta_args, meta_kwargs = tree_map(
+                    lambda a: a.to("meta") if isinstance(a, Tensor) and not a.is_meta else a, (args, kwargs)
+                )
             if "device" in kwargs:
                 meta_kwargs = {**meta_kwargs, "device": "meta"}
-        output = func(*meta_args, **meta_kwargs)
+        output = on_shapes(func, meta_args, meta_kwargs)
         results = _tensors(output)
         self.alive += [operands, results]
         sources = frozenset[int]().union(
@@ -310,6 +314,7 @@ class _Tracer(TorchDispatchMode):
             counted=rule is not _UNKNOWN,
             formulas=rule.formulas(call),
             moves_only=rule.moves_only,
+            keeps=rule.keeps(call),
         )
         self._count_stored(row, new)
         if stored and not new:
@@ -320,6 +325,7 @@ class _Tracer(TorchDispatchMode):
         for result in results:
             self.producer[id(result)], self.fields[id(result)] = row.id, seen
         self.rows.append(row)
+        self.taken[row.name] += 1
         self.alive.append(results)
         return row
 
@@ -363,17 +369,22 @@ class _Tracer(TorchDispatchMode):
                 if row is not essential[0]:
                     self._drop(row)
             _end_as(essential[0], frame.rows[-1])
-            essential[0].name = path or type(frame.module).__name__
+            self._rename(essential[0], path or type(frame.module).__name__)
             self._share(essential[0], path)
             return
-        own = {row.id for row in frame.rows}
-        taken = {row.name for row in self.rows if row.id not in own}
+        for row in frame.rows:
+            self.taken[row.name] -= 1
         for row in frame.rows:
             plain = f"{path}.{row.name}" if path else row.name
             row.name = next(
-                n for i in itertools.count() if (n := f"{plain}_{i}" if i else plain) not in taken
+                n for i in itertools.count() if not self.taken[n := f"{plain}_{i}" if i else plain]
             )
-            taken.add(row.name)
+            self.taken[row.name] += 1
+
+    def _rename(self, row: Row, name: str) -> None:
+        self.taken[row.name] -= 1
+        self.taken[name] += 1
+        row.name = name
 
     def _share(self, row: Row, path: str) -> None:
         first = self.calls.setdefault(path, row.id)
@@ -383,7 +394,7 @@ class _Tracer(TorchDispatchMode):
     def _drop(self, row: Row) -> None:
         """Take a reshape out of the graph: who read it reads what it read."""
         row.kind = ""
-        for other in self.rows:
+        for other in self.rows[row.id + 1 :]:
             if row.id in other.inputs:
                 parts = [row.inputs if i == row.id else [i] for i in other.inputs]
                 other.inputs = list(dict.fromkeys(itertools.chain.from_iterable(parts)))
@@ -460,6 +471,15 @@ def _stored(module: nn.Module, recurse: bool = True) -> list[Tensor]:
 
 
 def _tensors(tree: Any) -> list[Tensor]:
+    """All tensors in it, in order. Most trees are small, and PyTorch's general walk takes its time."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    if tree is None or isinstance(tree, str | int | float):
+        return []
+    if type(tree) is dict:
+        tree = tuple(tree.values())
+    if type(tree) in (tuple, list):
+        return [tensor for part in tree for tensor in _tensors(part)]
     return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
 
 

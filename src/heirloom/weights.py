@@ -1,12 +1,14 @@
 """The weights file: safetensors, with what is needed to use them in its metadata.
 
 The metadata ``heirloom`` is JSON: format, model, args, classes, preprocess, and the SHA-256 of all that
-and of the tensors, since the format itself does not notice a flipped bit.
+and of the tensors, since the format itself does not notice a flipped bit. A mean image is the tensor
+``preprocess.mean_image``. The format is 1 where a program that knows no other can use the file, else 2: the
+preprocessing crops, reorders or scales, or has a mean image.
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from heirloom.errors import HeirloomError
 from heirloom.files import is_folder, read_regular, write_atomically
 from heirloom.models import create_model, permitted
 
-FORMAT = 1
+FORMAT = 2
+MEAN_IMAGE = "preprocess.mean_image"
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,16 @@ class Card:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        values = {"format": FORMAT, **asdict(self), "preprocess": self.preprocess.as_dict()}
-        return {**values, "classes": list(self.classes)}
+        return {
+            "format": self.preprocess.format,
+            "model": self.model,
+            "args": self.args,
+            "classes": list(self.classes),
+            "preprocess": self.preprocess.as_dict(),
+        }
 
     @classmethod
-    def from_dict(cls, values: Any) -> "Card":
+    def from_dict(cls, values: Any, mean_image: Tensor | None = None) -> "Card":
         """Undo `as_dict`. Raises KeyError, TypeError or ValueError for anything else."""
         model, args, classes = values["model"], values["args"], values["classes"]
         if not isinstance(model, str) or not isinstance(args, dict) or not isinstance(classes, list):
@@ -54,7 +62,7 @@ class Card:
             raise ValueError("classes")
         if args.get("num_classes", len(classes)) != len(classes):
             raise ValueError("num_classes")
-        return cls(model, args, tuple(classes), Preprocess.from_dict(values["preprocess"]))
+        return cls(model, args, tuple(classes), Preprocess.from_dict(values["preprocess"], mean_image))
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,8 @@ def save_model(path: Path, model: nn.Module, card: Card) -> None:
     Raises:
         HeirloomError: (``E-diverged``) A weight is not finite; (``E-disk``, ``E-output-unwritable``).
     """
-    tensors = finite(model.state_dict())
+    mean_image = card.preprocess.mean_image
+    tensors = finite(model.state_dict() | ({} if mean_image is None else {MEAN_IMAGE: mean_image}))
     values = card.as_dict()
     values["sha256"] = _digest(values, tensors)
     metadata = {"heirloom": json.dumps(values, sort_keys=True, ensure_ascii=False)}
@@ -138,7 +147,7 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
             "E-weights",
             "cannot read the weights",
             where=str(path),
-            why=_looks_like(data, error),
+            why=looks_like(data) or f"damaged, or no safetensors: {error}",
             remedy=_REMEDY,
         ) from error
     try:
@@ -146,7 +155,7 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
         newer = values["format"] > FORMAT
         digest = values.pop("sha256")
         intact = digest == _digest(values, tensors)
-        card = Card.from_dict(values)
+        card = Card.from_dict(values, tensors.pop(MEAN_IMAGE, None))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise HeirloomError(
             "E-weights",
@@ -272,10 +281,8 @@ _SIGNATURES = (
 )
 
 
-def _looks_like(data: bytes, error: Exception) -> str:
+def looks_like(data: bytes) -> str:
+    """What else a file is that is no safetensors, as far as its first bytes tell; empty if they do not."""
     if not data:
         return "the file is empty"
-    for signature, words in _SIGNATURES:
-        if data.startswith(signature):
-            return words
-    return f"damaged, or no safetensors: {error}"
+    return next((words for signature, words in _SIGNATURES if data.startswith(signature)), "")

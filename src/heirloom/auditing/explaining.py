@@ -1,8 +1,9 @@
 """The way back from a number to the layer that has it."""
 
 from dataclasses import dataclass
+from functools import cache
 
-from heirloom.accounting import COLUMNS, summary
+from heirloom.accounting import COLUMNS, Summary, summary
 from heirloom.models import claims, list_models
 
 _OF_A_LAYER = ("parameters", "fixed", "connections", "macs", "flops")
@@ -25,11 +26,17 @@ class Explanation:
     why: str
 
 
+@cache
+def _books(model: str) -> Summary:
+    """As published, which does not change while the program runs."""
+    return summary(model)
+
+
 def explain(number: int) -> list[Explanation]:
     """Find every layer and total of every network that has ``number``, and every source that prints it."""
     found = []
     for model in list_models():
-        books = summary(model)
+        books = _books(model)
         for row in books.rows:
             for quantity in _OF_A_LAYER:
                 if getattr(row, quantity) == number:

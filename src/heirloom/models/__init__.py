@@ -31,6 +31,51 @@ MODELS = {
     "lenet5_relu_max": "lenet5_lecture:LeNet5ReluMax",
     "lenet5_relu_avg": "lenet5_lecture:LeNet5ReluAvg",
     "lenet_caffe": "lenet_caffe:LeNetCaffe",
+    "alexnet": "alexnet:AlexNet",
+    "alexnet_source": "alexnet_source:AlexNetSource",
+    "alexnet_half": "alexnet_source:AlexNetHalf",
+    "alexnet_caffe": "alexnet_caffe:AlexNetCaffe",
+    "caffenet": "alexnet_caffe:CaffeNet",
+    "alexnet_owt": "alexnet_owt:AlexNetOWT",
+    "alexnet_single": "alexnet_lecture:AlexNetSingle",
+    "alexnet_cifar_bn": "alexnet_lecture:AlexNetCifarBN",
+    "nin_cifar": "nin:NiNCifar",
+    "nin_imagenet": "nin:NiNImageNet",
+    "vgg11": "vgg:VGG11",
+    "vgg11_lrn": "vgg:VGG11LRN",
+    "vgg13": "vgg:VGG13",
+    "vgg16_1x1": "vgg:VGG16OneByOne",
+    "vgg16": "vgg:VGG16",
+    "vgg19": "vgg:VGG19",
+    "vgg11_bn": "vgg:VGG11BN",
+    "vgg13_bn": "vgg:VGG13BN",
+    "vgg16_bn": "vgg:VGG16BN",
+    "vgg19_bn": "vgg:VGG19BN",
+    "googlenet": "googlenet:googlenet",
+    "googlenet_bn": "googlenet:googlenet_bn",
+    "resnet18": "resnet:resnet18",
+    "resnet34": "resnet:resnet34",
+    "resnet50": "resnet:resnet50",
+    "resnet101": "resnet:resnet101",
+    "resnet152": "resnet:resnet152",
+    "resnet20": "resnet:resnet20",
+    "resnet32": "resnet:resnet32",
+    "resnet44": "resnet:resnet44",
+    "resnet56": "resnet:resnet56",
+    "resnet110": "resnet:resnet110",
+    "resnet1202": "resnet:resnet1202",
+    "squeezenet1_0": "squeezenet:SqueezeNet10",
+    "squeezenet1_1": "squeezenet:SqueezeNet11",
+    "wrn_28_10": "wide_resnet:wrn_28_10",
+    "wrn_40_4": "wide_resnet:wrn_40_4",
+    "wrn_16_8": "wide_resnet:wrn_16_8",
+    "wrn_40_10": "wide_resnet:wrn_40_10",
+    "wrn_50_2": "wide_resnet:wrn_50_2",
+    "resnext50_32x4d": "resnext:resnext50_32x4d",
+    "resnext101_32x4d": "resnext:resnext101_32x4d",
+    "resnext101_64x4d": "resnext:resnext101_64x4d",
+    "resnext29_8x64d": "resnext:resnext29_8x64d",
+    "resnext29_16x64d": "resnext:resnext29_16x64d",
 }
 """Name -> "module:factory" below this package."""
 
@@ -151,6 +196,12 @@ def takes(name: str, argument: str) -> bool:
     return argument in inspect.signature(_factory(name)).parameters
 
 
+def published_argument(name: str, argument: str) -> Any:
+    """The value that an argument of the network has by default, or None. Raises as `create_model` does."""
+    parameter = inspect.signature(_factory(name)).parameters.get(argument)
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
 def headline(name: str) -> str:
     """The first sentence about a published network, read from its source without running it."""
     import ast
@@ -163,6 +214,21 @@ def headline(name: str) -> str:
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     return sentences[factory]
+
+
+def source(name: str) -> str:
+    """Where a published network is described: what its docstring, or its file's, says after ``Source:``."""
+    import ast
+
+    _known(name)
+    module, factory = MODELS[name].split(":")
+    tree = ast.parse((Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
+    own = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == factory]
+    for node in (*own, tree):
+        _, found, text = (ast.get_docstring(node) or "").partition("Source:")
+        if found:
+            return " ".join(text.partition("Departs:")[0].partition("\n\n")[0].split())
+    return ""
 
 
 def claims(name: str) -> "tuple[Claim, ...]":

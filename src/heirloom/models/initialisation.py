@@ -1,4 +1,6 @@
-"""The initial weights of LeCun's networks, 1989 to 1998."""
+"""The initial weights of LeCun's networks, 1989 to 1998, and of the AlexNets."""
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -41,3 +43,23 @@ def uniform_by_fan_in_(net: nn.Module, reach: float = 1.0) -> None:
 
 def _uniform_(parameter: Tensor, bound: Tensor) -> None:
     parameter.uniform_(-1.0, 1.0).mul_(bound)
+
+
+def normal_(
+    net: nn.Module, *, std: float, other: Mapping[str, float] | None = None, bias: Mapping[str, float]
+) -> None:
+    """Draw the weights of convolutions and linear layers from N(0, std^2), and set their biases.
+
+    Args:
+        net: Its own layers are drawn, not those of its parts.
+        std: Standard deviation.
+        other: Name of a layer -> a standard deviation of its own.
+        bias: Name of a layer -> its biases; 0 where it is not named.
+
+    Source: Krizhevsky et al. 2012, section 5; Caffe's "gaussian" and "constant".
+    """
+    for name, layer in net.named_children():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.normal_(layer.weight, std=(other or {}).get(name, std))
+            if layer.bias is not None:
+                nn.init.constant_(layer.bias, bias.get(name, 0.0))

@@ -46,6 +46,23 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What one operation keeps in training, so that gradients find their way back.
+
+    Attributes:
+        inputs: Whether it keeps the tensors that it reads.
+        output: Whether it keeps its result.
+        bytes_per_image: Of anything else that grows with the batch, such as the places of maxima.
+        bytes_per_batch: Of anything else that does not, such as the means of a batch.
+    """
+
+    inputs: bool = False
+    output: bool = False
+    bytes_per_image: int = 0
+    bytes_per_batch: int = 0
+
+
+@dataclass(frozen=True)
 class Recognised:
     """Arguments of a low-level operation, and which of its tensors depend on the network's input."""
 
@@ -69,6 +86,16 @@ def no_formulas(call: Call) -> dict[str, str]:
     return {}
 
 
+def keeps_nothing(call: Call) -> Kept:
+    """For operations whose gradient is the same whatever the numbers are."""
+    return Kept()
+
+
+def keeps_inputs(call: Call) -> Kept:
+    """For operations whose gradient depends on what they read."""
+    return Kept(inputs=True)
+
+
 @dataclass(frozen=True)
 class Op:
     """The rule of one kind of operation.
@@ -82,6 +109,7 @@ class Op:
         aten: Names of PyTorch's low-level operations of this kind, without the overload, with a function
             that reads attributes from a call. An attribute ``kind`` replaces the kind in that row.
         formulas: Arithmetic in words of ``+ - x ( )`` for ``parameters``, ``connections``, ``macs``.
+        keeps: What it keeps for the way back, as PyTorch's own operations do, in numbers of 4 bytes.
         moves_only: True where nothing is computed, and only the shape changes.
     """
 
@@ -91,6 +119,7 @@ class Op:
     modules: Mapping[type[nn.Module], Callable[[Any], Attributes]] = dataclasses.field(default_factory=dict)
     aten: Mapping[str, Callable[[Recognised], Attributes]] = dataclasses.field(default_factory=dict)
     formulas: Callable[[Call], dict[str, str]] = no_formulas
+    keeps: Callable[[Call], Kept] = keeps_nothing
     moves_only: bool = False
 
 

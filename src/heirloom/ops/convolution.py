@@ -1,10 +1,10 @@
-"""Convolutions: dense, grouped, transposed, and with a table of connections."""
+"""Convolutions: dense, grouped, transposed, rounded up, and with a table of connections."""
 
 from collections.abc import Sequence
 from math import prod
 
-from heirloom.layers import TableConv2d
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.layers import CeilConv2d, TableConv2d
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
 
@@ -24,6 +24,21 @@ def _dense(call: Recognised) -> Attributes:
         "groups": int(groups),
         "bias": call.args[2] is not None,
         **({"kind": "transposed_conv", "transposed": True} if transposed else {}),
+    }
+
+
+def _rounded_up(layer: CeilConv2d) -> Attributes:
+    """The zeros on the right and at the bottom move no unit."""
+    return {
+        "in_maps": layer.in_channels,
+        "out_maps": layer.out_channels,
+        "kernel": list(layer.kernel_size),
+        "stride": list(layer.stride),
+        "padding": [int(n) for n in layer.padding],
+        "dilation": list(layer.dilation),
+        "groups": layer.groups,
+        "bias": layer.bias is not None,
+        "ceil_mode": True,
     }
 
 
@@ -94,13 +109,26 @@ def _formulas(call: Call) -> dict[str, str]:
     }
 
 
+def _keeps(call: Call) -> Kept:
+    """What it reads; layers that pad by themselves read a copy, which reaches as far as their windows do."""
+    a = call.attrs
+    if a.get("ceil_mode"):
+        size = [(n - 1) * s + k for n, s, k in zip(call.output[2:], a["stride"], a["kernel"], strict=True)]
+    elif "table" in a and any(a["padding"]):
+        size = [n + 2 * p for n, p in zip(call.inputs[0][2:], a["padding"], strict=True)]
+    else:
+        return Kept(inputs=True)
+    return Kept(bytes_per_image=4 * a["in_maps"] * prod(size))
+
+
 OPS = (
     Op(
         "conv",
         _count,
         _field,
-        modules={TableConv2d: _table},
+        modules={TableConv2d: _table, CeilConv2d: _rounded_up},
         aten={"aten.convolution": _dense},
         formulas=_formulas,
+        keeps=_keeps,
     ),
 )

@@ -3,7 +3,7 @@
 from math import prod
 
 from heirloom.layers import ScaledTanh
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised
 
 _ACTIVATIONS = """
     relu leaky_relu elu celu selu prelu _prelu_kernel rrelu hardtanh relu6 hardswish hardsigmoid
@@ -32,10 +32,24 @@ def _count(call: Call) -> Counts:
     return Counts(flops=prod(call.output))
 
 
+_FROM_RESULT = frozenset("relu sigmoid tanh scaled_tanh exp sqrt rsqrt reciprocal".split())  # noqa: SIM905
+_FROM_NOTHING = frozenset("add sub rsub neg".split())  # noqa: SIM905
+
+
+def _keeps(call: Call) -> Kept:
+    """The slope of a rectifier or a hyperbolic tangent is a function of its result."""
+    kind = call.attrs["kind"]
+    if kind in _FROM_RESULT:
+        return Kept(output=True)
+    product_with_number = kind in ("mul", "div") and len(call.inputs) == 1
+    return Kept(inputs=kind not in _FROM_NOTHING and not product_with_number)
+
+
 OPS = (
     Op(
         "elementwise",
         _count,
+        keeps=_keeps,
         modules={ScaledTanh: _scaled_tanh},
         # A trailing underscore is PyTorch's mark of an operation in place.
         aten={f"aten.{name}{mark}": _named for name in NAMES for mark in ("", "_")},

@@ -1,8 +1,10 @@
 """Layers that do nothing in evaluation and still belong in the table: dropout and the identity."""
 
+from math import prod
+
 from torch import nn
 
-from heirloom.ops import Attributes, Call, Counts, Op
+from heirloom.ops import Attributes, Call, Counts, Kept, Op
 
 
 def _dropout(layer: nn.Dropout) -> Attributes:
@@ -17,10 +19,16 @@ def _count(call: Call) -> Counts:
     return Counts()
 
 
+def _keeps(call: Call) -> Kept:
+    """Dropout keeps, for each number, by what it was multiplied."""
+    return Kept(bytes_per_image=4 * prod(call.output) if call.attrs.get("p") else 0)
+
+
 OPS = (
     Op(
         "identity",
         _count,
+        keeps=_keeps,
         modules={
             nn.Identity: _identity,
             nn.Dropout: _dropout,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.ops import Attributes, Call, Counts, Op, Recognised, keeps_inputs
 from heirloom.ops.receptive_field import Field, union
 
 
@@ -74,5 +74,6 @@ OPS = (
             "aten.baddbmm": _addmm,
         },
         formulas=_formulas,
+        keeps=keeps_inputs,
     ),
 )

@@ -1,9 +1,10 @@
-"""Pooling: the maximum or the average of a window."""
+"""Pooling: the maximum, minimum, average or root of the sum of squares of a window."""
 
 from collections.abc import Sequence
 from math import prod
 
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised
+from heirloom.layers import L2Pool2d, MinPool2d
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised
 from heirloom.ops.receptive_field import Field
 
 
@@ -26,6 +27,19 @@ def _windows(call: Recognised) -> Attributes:
     }
 
 
+def _squares(kind: str, layer: MinPool2d | L2Pool2d) -> Attributes:
+    kernel, stride = [layer.kernel_size] * 2, [layer.stride] * 2
+    return {"kind": kind, "kernel": kernel, "stride": stride, "padding": [0, 0], "dilation": [1, 1]}
+
+
+def _minimum(layer: MinPool2d) -> Attributes:
+    return _squares("min_pool", layer)
+
+
+def _l2(layer: L2Pool2d) -> Attributes:
+    return _squares("l2_pool", layer)
+
+
 def _adaptive(call: Recognised) -> Attributes:
     return {"kind": "average_pool" if "avg" in call.name else "max_pool", "adaptive": True}
 
@@ -40,6 +54,20 @@ def _count(call: Call) -> Counts:
     else:
         reads = prod(call.output) * prod(call.attrs["kernel"])
     return Counts(connections=reads, flops=reads)
+
+
+def _keeps(call: Call) -> Kept:
+    """Maximum pooling also keeps the place of each maximum, in 8 bytes; the minimum is one of negatives."""
+    inputs, outputs = prod(call.inputs[0]), prod(call.output)
+    match call.attrs["kind"]:
+        case "max_pool":
+            return Kept(inputs=True, bytes_per_image=8 * outputs)
+        case "min_pool":
+            return Kept(bytes_per_image=4 * inputs + 8 * outputs)
+        case "l2_pool":  # the squares, the roots, and where they are 0
+            return Kept(inputs=True, bytes_per_image=4 * inputs + 5 * outputs)
+        case _:
+            return Kept(inputs=True)
 
 
 def _shares(units: int, parts: int) -> list[tuple[int, int]]:
@@ -75,6 +103,7 @@ OPS = (
         "pool",
         _count,
         _field,
+        modules={MinPool2d: _minimum, L2Pool2d: _l2},
         aten={
             "aten.max_pool2d_with_indices": _windows,
             "aten.max_pool3d_with_indices": _windows,
@@ -87,5 +116,6 @@ OPS = (
             "aten.adaptive_max_pool3d": _adaptive,
         },
         formulas=_formulas,
+        keeps=_keeps,
     ),
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from heirloom.layers import RBF, Gaussian
-from heirloom.ops import Attributes, Call, Counts, Op
+from heirloom.ops import Attributes, Call, Counts, Kept, Op
 from heirloom.ops.receptive_field import Field
 
 
@@ -39,7 +39,12 @@ def _formulas(call: Call) -> dict[str, str]:
     }
 
 
+def _keeps(call: Call) -> Kept:
+    """All differences between inputs and centres."""
+    return Kept(bytes_per_image=4 * prod(call.output) * call.attrs["in_features"])
+
+
 OPS = (
-    Op("rbf", _count, _field, modules={RBF: _rbf}, formulas=_formulas),
-    Op("gaussian", _count, _field, modules={Gaussian: _gaussian}, formulas=_formulas),
+    Op("rbf", _count, _field, modules={RBF: _rbf}, formulas=_formulas, keeps=_keeps),
+    Op("gaussian", _count, _field, modules={Gaussian: _gaussian}, formulas=_formulas, keeps=_keeps),
 )

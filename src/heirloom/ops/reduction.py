@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised, same_field
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised, same_field
 from heirloom.ops.receptive_field import Axis, Field
 
 _NAMES = "mean sum amax amin max min argmax argmin prod std var norm linalg_vector_norm logsumexp"
@@ -44,6 +44,12 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     return collapsed.with_axes([replace(a, dim=moved(a)) for a in collapsed.axes])
 
 
+def _keeps(call: Call) -> Kept:
+    """A sum or an average has the same slope everywhere."""
+    plain = call.attrs.get("kind", "").removeprefix("global_") in ("mean", "sum")
+    return Kept() if plain else Kept(inputs=True, output=True)
+
+
 def _softmax(call: Recognised) -> Attributes:
     kind = "log_softmax" if "log" in call.name else "softmax"
     return {"kind": kind, "dims": [int(call.args[1]) % call.args[0].ndim]}
@@ -61,11 +67,18 @@ def _softmax_field(call: Call, fields: Sequence[Field | None]) -> Field | None:
 
 
 OPS = (
-    Op("reduction", _count, _field, aten={f"aten.{name}": _reduction for name in _NAMES.split()}),
+    Op(
+        "reduction",
+        _count,
+        _field,
+        keeps=_keeps,
+        aten={f"aten.{name}": _reduction for name in _NAMES.split()},
+    ),
     Op(
         "softmax",
         _softmax_count,
         _softmax_field,
+        keeps=lambda call: Kept(output=True),
         aten={"aten._softmax": _softmax, "aten._safe_softmax": _softmax, "aten._log_softmax": _softmax},
     ),
 )

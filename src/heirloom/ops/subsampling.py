@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from heirloom.layers import Subsampling
-from heirloom.ops import Attributes, Call, Counts, Op
+from heirloom.ops import Attributes, Call, Counts, Kept, Op
 from heirloom.ops.receptive_field import Field
 
 
@@ -35,4 +35,11 @@ def _formulas(call: Call) -> dict[str, str]:
     return {"parameters": f"{maps} x (1 + 1)", "connections": f"{maps} x ({window} + 1) x {height} x {width}"}
 
 
-OPS = (Op("subsampling", _count, _field, modules={Subsampling: _subsampling}, formulas=_formulas),)
+def _keeps(call: Call) -> Kept:
+    """The sums of the windows, by which the gradient of the coefficients goes."""
+    return Kept(bytes_per_image=4 * prod(call.output))
+
+
+OPS = (
+    Op("subsampling", _count, _field, modules={Subsampling: _subsampling}, formulas=_formulas, keeps=_keeps),
+)

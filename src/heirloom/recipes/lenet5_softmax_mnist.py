@@ -1,7 +1,9 @@
 """The simplified LeNet-5, 61,706 parameters and a softmax, on MNIST.
 
 Source: the network; the optimiser and its settings are ours.
-Cost: about one or two minutes on one core.
+Chosen: on the last 10,000 training images, not trained on, one seed each: 0.72 % of them were wrong at this
+rate; 0.69 % at half of it, 0.92 % at twice. Differences of less than 0.15 points are chance.
+Cost: about a minute and a half on one core.
 """
 
 from heirloom.recipes.recipe import Recipe

@@ -2,7 +2,10 @@
 
 Source: the network, its grey values (-1 to 1) and squared error; the optimiser and its settings are ours.
 The paper's own figure, 5.0 % error, is for 2,007 zip code digits and does not compare.
-Cost: about one or two minutes on one core.
+Chosen: on the last 10,000 training images, not trained on, one seed each: 2.05 % of them were wrong at this
+rate; 2.20 % at half of it, 2.40 % at a quarter; 2.17 % with planar distortions. Differences of less than
+0.2 points are chance.
+Cost: about half a minute on one core.
 """
 
 from heirloom.recipes.recipe import Recipe
@@ -14,7 +17,7 @@ RECIPE = Recipe(
     epochs=12,
     batch_size=64,
     optimizer="adam",
-    lr=3e-3,
+    lr=6e-3,
     schedule="one_cycle",
     loss="squared_error",
     mean=0.5,  # black becomes -1

@@ -1,0 +1,177 @@
+"""Sizes on the meta device, beside those that PyTorch finds; and that its compiler is not loaded for them."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heirloom.models import MODELS
+from heirloom.ops.shapes import Shapes, on_shapes
+
+aten = torch.ops.aten
+few = st.integers(0, 4)
+small = st.integers(1, 4)
+
+
+def meta(*size, **kind):
+    return torch.empty(size, device="meta", **kind)
+
+
+def same(func, *args):
+    """The same sizes, types and layout as PyTorch's own, or the same refusal. Returns whether we answered."""
+    from heirloom.ops import shapes
+
+    quick = shapes._QUICK[func.overloadpacket.__name__](args, {})
+    try:
+        theirs = func(*args)
+    except (RuntimeError, IndexError, ValueError):
+        assert quick is None
+        return False
+    ours = on_shapes(func, args, {})
+    if isinstance(theirs, torch.Tensor):
+        ours, theirs = [ours], [theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one.shape, one.dtype, one.stride()) == (other.shape, other.dtype, other.stride())
+        assert one.is_meta
+    return quick is not None
+
+
+sizes = st.lists(st.sampled_from([1, 1, 2, 3]), max_size=3)
+
+
+@given(sizes, sizes, st.sampled_from(["add", "sub", "mul", "div"]), st.booleans())
+@settings(deadline=None)
+def test_arithmetic(one, other, name, in_place):
+    func = getattr(aten, name + "_" * in_place).Tensor
+    a = meta(*one)
+    same(func, a, meta(*other))
+    assert same(func, a, 2.5)
+    assert in_place or not same(func, a, meta(*one, dtype=torch.float64))
+    if in_place:
+        assert on_shapes(func, (a, 2.5), {}) is a
+
+
+@pytest.mark.parametrize(
+    "func",
+    [
+        *(aten.relu.default, aten.sigmoid.default, aten.tanh.default, aten.silu.default, aten.elu.default),
+        *(aten.hardtanh.default, aten.gelu.default, aten.leaky_relu.default, aten.softplus.default),
+        *(aten.neg.default, aten.sqrt.default, aten.rsqrt.default, aten.square.default, aten.exp.default),
+        *(aten.relu_.default, aten.zero_.default, aten.normal_.default, aten.uniform_.default),
+    ],
+    ids=str,
+)
+def test_elementwise(func):
+    assert same(func, meta(2, 3, 4))
+    assert same(func, meta(2, 3, dtype=torch.float64))
+    if not str(func).endswith("_.default"):
+        assert not same(func, meta(2, 3).t())  # the layout is PyTorch's affair
+
+
+def window(axes=2):
+    return st.tuples(*[small] * axes).map(list)
+
+
+@given(
+    maps=st.tuples(small, small, st.sampled_from([1, 2])),
+    image=st.tuples(*[st.integers(1, 9)] * 2),
+    kernel=window(),
+    stride=window(),
+    padding=st.tuples(few, few).map(list),
+    dilation=st.tuples(*[st.integers(1, 2)] * 2).map(list),
+    bias=st.sampled_from([None, 0, 1]),
+)
+@settings(deadline=None, max_examples=200)
+def test_convolution(maps, image, kernel, stride, padding, dilation, bias):
+    into, out, groups = maps
+    weight = meta(out, max(1, into // groups), *kernel)
+    b = None if bias is None else meta(out + bias)
+    x = meta(2, into, *image)
+    same(aten.convolution.default, x, weight, b, stride, padding, dilation, False, [0, 0], groups)
+
+
+def test_a_usual_convolution_is_answered():
+    assert same(
+        *(aten.convolution.default, meta(1, 4, 8, 8), meta(6, 2, 3, 3), meta(6)),
+        *([2, 2], [1, 1], [1, 1], False, [0, 0], 2),
+    )
+    for args in ([1, 1], [0, 0]), ([-1, 1], [0, 0]), ([1, 1], [-1, 0]):
+        wrong = meta(1, 3, 8, 8) if args == ([1, 1], [0, 0]) else meta(1, 4, 8, 8)
+        same(aten.convolution.default, wrong, meta(6, 2, 3, 3), None, *args, [1, 1], False, [0, 0], 2)
+
+
+@given(
+    image=st.tuples(*[st.integers(1, 12)] * 2),
+    kernel=st.tuples(*[st.integers(1, 5)] * 2).map(list),
+    stride=st.one_of(st.just([]), window()),
+    padding=st.tuples(*[st.integers(0, 2)] * 2).map(list),
+    dilation=st.sampled_from([1, 2]),
+    ceil=st.booleans(),
+)
+@settings(deadline=None, max_examples=300)
+def test_pooling(image, kernel, stride, padding, dilation, ceil):
+    x = meta(2, 3, *image)
+    same(aten.max_pool2d_with_indices.default, x, kernel, stride, padding, [dilation] * 2, ceil)
+    same(aten.avg_pool2d.default, x, kernel, stride, padding, ceil)
+    same(aten.avg_pool3d.default, meta(1, 2, 4, *image), [2, *kernel], [1, *stride] if stride else [])
+
+
+def test_usual_pooling_is_answered():
+    x = meta(1, 3, 14, 14)
+    assert same(aten.max_pool2d_with_indices.default, x, [3, 3], [2, 2], [0, 0], [1, 1], True)
+    assert same(aten.max_pool2d_with_indices.default, x, [3], [2])
+    assert same(aten.avg_pool2d.default, x, [2, 2])
+
+
+@given(*[few] * 4, st.integers(1, 2))
+@settings(deadline=None)
+def test_linear(rows, inner, other, columns, wrong):
+    bias, a, b = meta(columns), meta(rows, inner), meta(columns, inner).t()
+    assert same(aten.addmm.default, bias, a, b)
+    same(aten.addmm.default, bias, a, meta(other, columns))
+    same(aten.addmm.default, meta(columns + wrong), a, b)
+
+
+def test_batch_norm_and_what_follows():
+    x, c = meta(2, 3, 4, 4), meta(3)
+    assert same(aten.native_batch_norm.default, x, c, c, c, c, False, 0.1, 1e-5)
+    assert same(aten.native_batch_norm.default, x, None, None, c, c, False, 0.1, 1e-5)
+    assert not same(aten.native_batch_norm.default, x, c, c, c, c, True, 0.1, 1e-5)
+    assert same(aten.index_copy.default, x, 1, meta(2, dtype=torch.int64), meta(2, 2, 4, 4))
+    assert not same(aten.index_copy.default, x, 1, meta(2, dtype=torch.int64), meta(2, 3, 4, 4))
+
+
+@given(st.lists(st.tuples(small, small, st.just(3)), min_size=1, max_size=3), st.integers(-4, 3))
+@settings(deadline=None)
+def test_cat(sizes, dim):
+    same(aten.cat.default, [meta(*size) for size in sizes], dim)
+    assert same(aten.cat.default, [meta(*sizes[0]), meta(*sizes[0])], dim % 3 - 3)
+
+
+@given(st.lists(st.integers(-4, 3), max_size=3), st.booleans())
+@settings(deadline=None)
+def test_reductions(dims, keep):
+    for func in (aten.mean.dim, aten.sum.dim_IntList):
+        same(func, meta(2, 3, 4), dims, keep)
+        assert same(func, meta(2, 3, 4, 4), [-1, -2], keep)
+
+
+def test_numbers_are_left_alone():
+    with Shapes():
+        torch.testing.assert_close(torch.relu(torch.tensor([-1.0, 2.0])) + 1, torch.tensor([1.0, 3.0]))
+        assert torch.zeros(3).uniform_(1, 2).min() >= 1
+
+
+def test_books_do_not_load_a_compiler():
+    """A second of each process, paid for nothing."""
+    program = (
+        "import sys\n"
+        "from heirloom import summary\n"
+        f"for name in {list(MODELS)}:\n"
+        "    summary(name)\n"
+        "    assert not {'torch._dynamo', 'sympy'} & set(sys.modules), name\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
