@@ -23,7 +23,7 @@ accept: .venv/installed
 	.venv/bin/python accept/run.py --jobs $(JOBS)
 
 # Half an hour on a quiet machine. MNIST must lie below HEIRLOOM_DATA. WORKLOADS=step runs a part of it.
-bench: .venv/installed
+bench: .venv/installed-bench
 	.venv/bin/python -m benchmarks.run $(WORKLOADS)
 
 .venv/bin/python:
@@ -38,6 +38,10 @@ bench: .venv/installed
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) -e '.[dev]'
 	@touch .venv/installed $@
+
+.venv/installed-bench: .venv/installed
+	$(PIP) -e '.[bench]'
+	@touch $@
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

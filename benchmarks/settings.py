@@ -35,6 +35,10 @@ VARIANTS = {
 PyTorch's default; the best one is its figure."""
 
 
+COUNTED = ["resnet152"]
+"""Networks of workload ``counting``."""
+
+
 @dataclass(frozen=True)
 class Learning:
     """How a network learns in workload ``step``, the same for us and the peers."""

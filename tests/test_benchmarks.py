@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import heirloom
-from benchmarks import lrn, process, step
+from benchmarks import counting, lrn, process, step
 from benchmarks.comparing import markdown, ratio, spread
 from benchmarks.peers.official_mnist import Net
 from benchmarks.peers.plain_lenet5 import LeNet5, map_loss, relu_max
@@ -166,3 +166,24 @@ def test_a_process_that_fails_says_why() -> None:
     done = run(Contender("peer", "none", "", ("sh", "-c", "echo {seed}; echo no such thing >&2; exit 3")), 7)
     assert [line for _, line in done.lines] == ["7"]
     assert done.failed == "exit 3: no such thing"
+
+
+def test_the_books_of_both_programs_are_compared(tmp_path: Path) -> None:
+    def counted(program: str, given: str, number: int, seconds: float) -> dict[str, Any]:
+        read = counting.read(
+            Outcome(((1.0, json.dumps({"seconds": seconds, "mebibytes": 12.0})),), 1.0, 0.0, "")
+        )
+        kind = {"program": program, "network": "resnet152", "variant": given, "round": number}
+        return kind | {"others": 0.0, "failed": ""} | read
+
+    timings = [counted("heirloom", "name", n, 0.25) for n in range(2)]
+    timings += [counted("torchinfo", "name", n, 2.5 + n) for n in range(2)]
+    timings.append({**counted("torchinfo", "module", 0, 1.0), "failed": "exit 1: no torchinfo"})
+    table = counting.tables(timings)
+    for line in (
+        "| resnet152 | name | heirloom | 0.250 (0.250 to 0.250) | 12 (12 to 12) | · |",
+        "| resnet152 | name | torchinfo | 3.000 (2.500 to 3.500) | 12 (12 to 12) | 12.00 (10.00 to 14.00) |",
+        "| resnet152 | module | torchinfo | not run: exit 1: no torchinfo | · | · |",
+    ):
+        assert line in table, table
+    assert {c.program for c in counting.contenders(quick=True)} == {"heirloom", "torchinfo"}

@@ -31,7 +31,7 @@ def images(net, more=(0, 0), count=2):
 @pytest.mark.parametrize(
     "name",
     ["lenet1", "lenet4", "lenet5_softmax", "lenet5_relu_max", "lenet5_relu_avg", "lenet_caffe", "nin_cifar",
-     "resnet20", "wrn_16_8", "squeezenet1_1", "resnet18", "googlenet"],
+     "resnet20", "wrn_16_8", "squeezenet1_1", "resnet18", "googlenet", "alexnet_cifar_bn"],
 )  # fmt: skip
 @torch.no_grad()
 def test_at_the_published_size_it_is_the_network(name):
@@ -45,6 +45,7 @@ def test_at_the_published_size_it_is_the_network(name):
 
 # Pixels between positions, by hand: the product of all strides.
 STEPS = {
+    "alexnet": 32, "alexnet_source": 32, "caffenet": 32, "alexnet_owt": 32,
     "lenet_caffe": 4, "nin_cifar": 4, "nin_imagenet": 32, "vgg11_lrn": 32, "vgg16": 32, "vgg11_bn": 32,
     "googlenet": 32, "googlenet_bn": 32, "resnet18": 32, "resnet50": 32, "resnet20": 4,
     "squeezenet1_0": 16, "squeezenet1_1": 16, "wrn_28_10": 4, "resnext50_32x4d": 32,
@@ -185,6 +186,23 @@ def test_a_network_of_fully_connected_layers_alone():
     maps = dense(net)(images(net, more=(1, 2)))
     assert maps.shape == (2, 2, 2, 3)
     torch.testing.assert_close(maps[:, :, 1, 2], net(images(net, more=(1, 2))[:, :, 1:, 2:]))
+
+
+def test_normalised_elements_of_a_vector_become_normalised_maps():
+    layers = {
+        "flatten": nn.Flatten(),
+        "fc": nn.Linear(20, 3),
+        "norm": nn.BatchNorm1d(3),
+        "out": nn.Linear(3, 2),
+    }
+    net = Chain((1, 4, 5), **layers).double().eval()
+    for stored in net.get_submodule("norm").state_dict().values():
+        if stored.is_floating_point():
+            stored.uniform_(0.5, 2)
+    x = images(net, more=(1, 2))
+    maps = dense(net)(x)
+    assert maps.shape == (2, 2, 2, 3)
+    torch.testing.assert_close(maps[:, :, 1, 2], net(x[:, :, 1:, 2:]))
 
 
 def test_a_layer_that_stands_at_two_places():

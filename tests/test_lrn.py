@@ -160,6 +160,13 @@ def test_the_layer_is_the_same_for_few_and_many_images(layout):
     assert layer(x[:0]).shape == (0, 96, 13, 13)
 
 
+@pytest.mark.parametrize("layer", [LRN("paper"), WithinMapNorm()], ids=str)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_rounded_once(layer, dtype):
+    x = (20 * torch.randn(2, 16, 8, 8)).to(dtype)
+    assert torch.equal(layer(x), layer(x.float()).to(dtype))
+
+
 def test_what_is_not_a_number_is_not_hidden():
     x = torch.ones(1, 16, 32, 32)
     x[0, 3, 5, 7] = torch.nan

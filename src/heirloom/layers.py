@@ -313,8 +313,9 @@ class WithinMapNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise; see the class for shapes."""
         # The average counts the zeros around the map: it is the sum divided by size^2 at the edges as well.
-        mean = F.avg_pool2d(x.square(), self.size, 1, self.size // 2)
-        return x * (self.k + self.alpha * mean).pow(-self.beta)
+        wide = x.float() if x.element_size() < 4 else x  # as in `plain_lrn`
+        mean = F.avg_pool2d(wide.square(), self.size, 1, self.size // 2)
+        return (wide * (self.k + self.alpha * mean).pow(-self.beta)).to(x.dtype)
 
     def extra_repr(self) -> str:
         """What distinguishes it."""

@@ -133,6 +133,8 @@ def _replacements(calls: list[_Call], name: str) -> Iterator[tuple[str, nn.Modul
                     raise refuse(path, f"{kind} reads no vector that nn.Flatten made")
                 yield path, _as_convolution(module, maps)
                 maps = (module.out_features, 1, 1)
+            case nn.BatchNorm1d() if maps[1:] == (1, 1):
+                yield path, _of_maps(module)
             case _ if maps:
                 if not isinstance(module, _POINTWISE):
                     raise refuse(path, f"{kind} reads a vector, and is no fully connected layer")
@@ -161,6 +163,16 @@ def _as_convolution(layer: nn.Linear, maps: tuple[int, ...]) -> Conv2d:
     weight = layer.weight.detach().view(layer.out_features, channels, height, width)
     found.weight = nn.Parameter(weight, layer.weight.requires_grad)
     found.bias = layer.bias
+    return found
+
+
+def _of_maps(norm: nn.BatchNorm1d) -> nn.BatchNorm2d:
+    """The normalisation of a vector's elements as one of maps, with the same numbers."""
+    like: dict[str, Any] = {"device": "meta"}
+    found = nn.BatchNorm2d(
+        norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats, **like
+    )
+    found._parameters, found._buffers = dict(norm._parameters), dict(norm._buffers)
     return found
 
 

@@ -18,7 +18,10 @@ def plain_lrn(x: Tensor, size: int, scale: float, beta: float, k: float, groups:
 
     Shape: input (B, C, H, W); the same output.
     """
-    return x * (k + scale * _plain_sum(x.square(), size, groups, size // 2)).pow(-beta)
+    # In bfloat16 the numbers next to k = 2 are 1/64 away: most sums would change nothing.
+    wide = x.float() if x.element_size() < 4 else x
+    s = k + scale * _plain_sum(wide.square(), size, groups, size // 2)
+    return (wide * s.pow(-beta)).to(x.dtype)
 
 
 def fast_lrn(x: Tensor, size: int, scale: float, beta: float, k: float, groups: int) -> Tensor:

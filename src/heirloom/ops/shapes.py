@@ -2,10 +2,11 @@
 
 On the meta device PyTorch finds the size of a sum, a rectifier, a convolution or a linear layer in Python.
 The first such call of a process loads its compiler and SymPy, a second in which nothing is compiled, and each
-call costs more than all our counting. What networks are made of is therefore answered here, for contiguous
-tensors of one floating-point type; everything else, and what is an error, is PyTorch's to answer.
+call costs more than all our counting. What networks are made of is therefore answered here, for
+contiguous tensors of one floating-point type; everything else, and what is an error, is PyTorch's to answer.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,7 @@ class Shapes(TorchDispatchMode):
         return on_shapes(func, args, kwargs or {})
 
 
+_NUMBERS = (Tensor, float, int)
 Arguments = Mapping[str, Any]
 Quick = Callable[[tuple[Any, ...], Arguments], Any]
 """Arguments of an operation -> its result, or None where PyTorch is to answer, errors included."""
@@ -73,6 +75,16 @@ def _contiguous(*tensors: Tensor) -> bool:
     return all(t.is_contiguous() for t in tensors)
 
 
+def _in_order(*tensors: Tensor) -> bool:
+    """True where axes follow one another in memory as in the size, perhaps with gaps: results have none."""
+    return all(t.is_contiguous() or _descending(t) for t in tensors)
+
+
+def _descending(tensor: Tensor) -> bool:
+    steps = [step for n, step in zip(tensor.shape, tensor.stride(), strict=True) if n != 1]
+    return 0 not in steps and all(one > other for one, other in itertools.pairwise(steps))
+
+
 def _empty(size: Sequence[int], like: Tensor) -> Tensor:
     return torch.empty(size, dtype=like.dtype, device="meta")
 
@@ -90,8 +102,8 @@ def _broadcast(sizes: Sequence[Sequence[int]]) -> list[int] | None:
 
 def _elementwise(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     tensors = [a for a in args if isinstance(a, Tensor)]
-    numbers = all(isinstance(a, Tensor | float | int) for a in args)
-    if not numbers or "out" in kwargs or not _plain(*tensors) or not _contiguous(*tensors):
+    numbers = all(isinstance(a, _NUMBERS) for a in args)
+    if not numbers or "out" in kwargs or not _plain(*tensors) or not _in_order(*tensors):
         return None
     size = _broadcast([t.shape for t in tensors])
     return None if size is None else _empty(size, tensors[0])
@@ -99,7 +111,7 @@ def _elementwise(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
 
 def _in_place(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     tensors = [a for a in args if isinstance(a, Tensor)]
-    numbers = all(isinstance(a, Tensor | float | int) for a in args)
+    numbers = all(isinstance(a, _NUMBERS) for a in args)
     fits = numbers and _plain(*tensors) and _broadcast([t.shape for t in tensors]) == list(args[0].shape)
     return args[0] if fits else None
 
