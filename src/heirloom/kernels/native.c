@@ -45,9 +45,9 @@ static int blocks_of(int images) { return (images + LANES - 1) / LANES; }
    not got a core yet. A helper without work spins for SPIN_NS, as long as other layers take, and then sleeps.
    Threads of OpenMP either sleep at once or spin on, in the way of other programs. */
 
-#define MOST_THREADS 64
+#define MOST_THREADS 8 /* layers this small have not more to do at a time */
 #define SPIN_NS 200000 /* a helper's wait for the next call */
-#define LATE_NS 200000 /* a caller's wait for the last pieces: then other programs need the cores, */
+#define LATE_NS 200000 /* a caller's wait for the last pieces: other programs need the cores, */
 #define ALONE 512      /* and so many calls do without helpers */
 
 typedef void work(const void *layer, int piece, int thread);
@@ -60,7 +60,8 @@ static struct {
     atomic_flag busy;
     pthread_mutex_t mutex;
     pthread_cond_t called;
-    int helpers, alone;
+    atomic_int alone; /* calls that do without helpers */
+    int helpers;
 } pool = {.busy = ATOMIC_FLAG_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER, .called = PTHREAD_COND_INITIALIZER};
 
 static uint64_t call_number(void) { return atomic_load(&pool.ticket) >> 32; }
@@ -121,14 +122,11 @@ static void *help(void *thread)
 /* Call the function for every piece. Scratch memory may be kept by the number of the thread. */
 static void share(work *function, const void *layer, int pieces, int threads)
 {
-    if (threads < 2 || pieces < 2 || atomic_flag_test_and_set(&pool.busy)) {
+    const int alone = atomic_load(&pool.alone) > 0 && atomic_fetch_sub(&pool.alone, 1) > 0;
+    if (alone || threads < 2 || pieces < 2 || atomic_flag_test_and_set(&pool.busy)) {
         for (int piece = 0; piece < pieces; piece++)
             function(layer, piece, 0);
         return;
-    }
-    if (pool.alone) {
-        pool.alone--;
-        threads = 1;
     }
     while (pool.helpers < least(threads, MOST_THREADS) - 1) {
         pthread_t thread;
@@ -142,7 +140,7 @@ static void share(work *function, const void *layer, int pieces, int threads)
     atomic_store(&pool.threads, threads);
     atomic_store(&pool.done, 0);
     atomic_store(&pool.ticket, (call_number() + 1) << 32 | (uint32_t)pieces);
-    if (threads > 1 && atomic_load(&pool.sleeping)) {
+    if (atomic_load(&pool.sleeping)) {
         pthread_mutex_lock(&pool.mutex);
         pthread_cond_broadcast(&pool.called);
         pthread_mutex_unlock(&pool.mutex);
@@ -151,8 +149,8 @@ static void share(work *function, const void *layer, int pieces, int threads)
     const long began = nanoseconds();
     for (int spins = 1; atomic_load(&pool.done) < pieces; spins++)
         spins % 256 ? pause_briefly() : (void)sched_yield();
-    if (threads > 1 && nanoseconds() > began + LATE_NS)
-        pool.alone = ALONE;
+    if (nanoseconds() > began + LATE_NS)
+        atomic_store(&pool.alone, ALONE);
     atomic_flag_clear(&pool.busy);
 }
 
@@ -243,11 +241,11 @@ static void correlate(const vec *tile, int maps, int rows, int width, int above,
 {
     const int high = rows + 2 * above - kernel_rows + 1, wide = width - kernel_columns + 1;
     const int strips = (wide + STRIP - 1) / STRIP;
-    for (int map = 0; map < out_maps; map += 2) {
-        const float *kernel = packed + (long)map * maps * kernel_rows * kernel_columns;
-        for (int row = 0; row < high; row++) {
-            const int top = row - above;
-            const int first = top < 0 ? -top : 0, last = least(kernel_rows, rows - top);
+    for (int row = 0; row < high; row++) {
+        const int top = row - above;
+        const int first = top < 0 ? -top : 0, last = least(kernel_rows, rows - top);
+        for (int map = 0; map < out_maps; map += 2) {
+            const float *kernel = packed + (long)map * maps * kernel_rows * kernel_columns;
             for (int s = 0; s < strips; s++) {
                 const int left = wide * s / strips, strip = wide * (s + 1) / strips - left;
                 const vec *x = tile + (long)top * width + left;
@@ -255,10 +253,10 @@ static void correlate(const vec *tile, int maps, int rows, int width, int above,
                 for (int k = 0; k < 2; k++)
                     for (int i = 0; i < strip; i++)
                         sums[k][i] = (vec){0} + (bias && map + k < out_maps ? bias[map + k] : 0);
-#define CASE(n)                                                                                               \
-    case n:                                                                                                   \
-        sums_of_strip(n, sums, x, maps, (long)rows *width, width, kernel, kernel_rows, kernel_columns, first, \
-                      last);                                                                                  \
+#define CASE(n) \
+    case n: \
+        sums_of_strip(n, sums, x, maps, (long)rows * width, width, kernel, kernel_rows, kernel_columns, \
+                      first, last); \
         break;
                 switch (strip) {
                     CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
@@ -285,7 +283,8 @@ static void convolve_block(const void *layer, int block, int thread)
     const convolution *c = layer;
     const int first = block * LANES, images = least(LANES, c->images - first);
     vec *tile = c->scratch + thread * c->scratch_size;
-    gather(tile, c->x + first * c->x_image, c->x_image, c->x_place, images, c->in_maps * c->rows, c->columns, 0);
+    gather(tile, c->x + first * c->x_image, c->x_image, c->x_place, images, c->in_maps * c->rows, c->columns,
+           0);
     correlate(tile, c->in_maps, c->rows, c->columns, 0, c->packed, c->kernel_rows, c->kernel_columns, c->bias,
               c->out_maps, c->out + first, c->images, images);
 }
@@ -327,11 +326,13 @@ static void convolve_back_block(const void *layer, int block, int thread)
     const int grad_width = wide + 2 * margin;
     const long grad_plane = (long)high * grad_width, plane = (long)c->rows * c->columns;
     vec *tile = c->scratch + thread * c->scratch_size, *grad = tile + c->in_maps * plane;
-    gather(tile, c->x + first * c->x_image, c->x_image, c->x_place, images, c->in_maps * c->rows, c->columns, 0);
-    gather(grad, c->grad + first * c->grad_image, c->grad_image, c->grad_place, images, c->out_maps * high, wide,
-           margin);
+    gather(tile, c->x + first * c->x_image, c->x_image, c->x_place, images, c->in_maps * c->rows, c->columns,
+           0);
+    gather(grad, c->grad + first * c->grad_image, c->grad_image, c->grad_place, images, c->out_maps * high,
+           wide, margin);
 
-    float *biases = c->weight_grad + block * c->out_maps * (1 + weights_per_map(c)), *weights = biases + c->out_maps;
+    float *biases = c->weight_grad + block * c->out_maps * (1 + weights_per_map(c));
+    float *weights = biases + c->out_maps;
     for (int map = 0; map < c->out_maps; map++) {
         vec sum = {0};
         for (long i = 0; i < grad_plane; i++)
@@ -344,11 +345,12 @@ static void convolve_back_block(const void *layer, int block, int thread)
         for (int in = 0; in < c->in_maps; in++)
             for (int row = 0; row < c->kernel_rows; row++) {
                 const vec *x = tile + in * plane + (long)row * c->columns;
-                float *to = weights + map * weights_per_map(c) + (in * c->kernel_rows + row) * c->kernel_columns;
-#define CASE(n)                                                                                               \
-    case n:                                                                                                   \
-        gradients_of_row(n, x, c->columns, g, g + pair * grad_plane, high, wide, grad_width, to,              \
-                         to + pair * weights_per_map(c));                                                     \
+                const long kernel = (long)(in * c->kernel_rows + row) * c->kernel_columns;
+                float *to = weights + map * weights_per_map(c) + kernel;
+#define CASE(n) \
+    case n: \
+        gradients_of_row(n, x, c->columns, g, g + pair * grad_plane, high, wide, grad_width, to, \
+                         to + pair * weights_per_map(c)); \
         break;
                 switch (c->kernel_columns) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) }
 #undef CASE
@@ -371,7 +373,8 @@ static void pack(const convolution *c, int back)
             for (int i = 0; i < size; i++)
                 for (int k = 0; k < 2; k++, to++) {
                     const int out = back ? from : map + k, in = back ? map + k : from;
-                    *to = map + k < computed ? c->weight[(out * c->in_maps + in) * size + (back ? size - 1 - i : i)] : 0;
+                    const int at = (out * c->in_maps + in) * size + (back ? size - 1 - i : i);
+                    *to = map + k < computed ? c->weight[at] : 0;
                 }
 }
 
@@ -407,10 +410,14 @@ typedef struct {
     float *sums;                      /* for each piece the gradients by coefficient and bias, or NULL */
 } windows;
 
-#define IN_A_WINDOW(w, piece, column)                                                                         \
-    const long images = (w)->images, below = (w)->columns * images,                                           \
-               corner = 2 * ((piece) * below + (column) * images),                                            \
+#define IN_A_WINDOW(w, piece, column) \
+    const long images = (w)->images, below = (w)->columns * images, \
+               corner = 2 * ((piece) * below + (column) * images), \
                place = (piece) * below / 2 + (column) * images
+
+#define CORNERS(w) \
+    const float *restrict a = (w)->x + corner, *restrict b = a + images, *restrict c = a + below, \
+                *restrict d = c + images
 
 #define MORE(x, most) (((x) > (most)) | ((x) != (x))) /* what is no number wins */
 
@@ -420,10 +427,11 @@ static void max_row(const void *layer, int piece, int thread)
     (void)thread;
     for (int column = 0; column < w->columns / 2; column++) {
         IN_A_WINDOW(w, piece, column);
-        const float *restrict a = w->x + corner, *restrict b = a + images, *restrict c = a + below, *restrict d = c + images;
+        CORNERS(w);
         float *restrict out = w->out + place;
         for (long n = 0; n < images; n++) {
-            const float of_two = MORE(b[n], a[n]) ? b[n] : a[n], of_three = MORE(c[n], of_two) ? c[n] : of_two;
+            const float of_two = MORE(b[n], a[n]) ? b[n] : a[n];
+            const float of_three = MORE(c[n], of_two) ? c[n] : of_two;
             out[n] = MORE(d[n], of_three) ? d[n] : of_three;
         }
     }
@@ -436,12 +444,13 @@ static void max_row_back(const void *layer, int piece, int thread)
     (void)thread;
     for (int column = 0; column < w->columns / 2; column++) {
         IN_A_WINDOW(w, piece, column);
-        const float *restrict a = w->x + corner, *restrict b = a + images, *restrict c = a + below, *restrict d = c + images;
+        CORNERS(w);
         const float *restrict grad = w->grad + place;
         float *restrict out = w->out + corner;
 #pragma omp simd
         for (long n = 0; n < images; n++) {
-            const float of_two = MORE(b[n], a[n]) ? b[n] : a[n], of_three = MORE(c[n], of_two) ? c[n] : of_two;
+            const float of_two = MORE(b[n], a[n]) ? b[n] : a[n];
+            const float of_three = MORE(c[n], of_two) ? c[n] : of_two;
             const float not_last = MORE(d[n], of_three) ? 0 : grad[n];
             const float not_third = MORE(c[n], of_two) ? 0 : not_last;
             out[n] = MORE(b[n], a[n]) ? 0 : not_third;
@@ -460,7 +469,7 @@ static void sum_row(const void *layer, int piece, int thread)
     (void)thread;
     for (int column = 0; column < w->columns / 2; column++) {
         IN_A_WINDOW(w, piece, column);
-        const float *restrict a = w->x + corner, *restrict b = a + images, *restrict c = a + below, *restrict d = c + images;
+        CORNERS(w);
         float *restrict out = w->out + place;
         for (long n = 0; n < images; n++)
             out[n] = coefficient * ((a[n] + b[n]) + (c[n] + d[n])) + bias;
@@ -482,7 +491,7 @@ static void sum_row_back(const void *layer, int piece, int thread)
             out[n] = g, out[images + n] = g, out[below + n] = g, out[below + images + n] = g;
         }
         if (w->sums) {
-            const float *restrict a = w->x + corner, *restrict b = a + images, *restrict c = a + below, *restrict d = c + images;
+            CORNERS(w);
 #pragma omp simd reduction(+ : by_coefficient, by_bias)
             for (long n = 0; n < images; n++) {
                 by_coefficient += grad[n] * ((a[n] + b[n]) + (c[n] + d[n]));
@@ -494,10 +503,12 @@ static void sum_row_back(const void *layer, int piece, int thread)
         w->sums[2 * piece] = by_coefficient, w->sums[2 * piece + 1] = by_bias;
 }
 
-void max_windows(const windows *w, int threads) { share(max_row, w, w->maps * w->rows / 2, threads); }
-void max_windows_back(const windows *w, int threads) { share(max_row_back, w, w->maps * w->rows / 2, threads); }
-void sum_windows(const windows *w, int threads) { share(sum_row, w, w->maps * w->rows / 2, threads); }
-void sum_windows_back(const windows *w, int threads) { share(sum_row_back, w, w->maps * w->rows / 2, threads); }
+static int rows_of(const windows *w) { return w->maps * w->rows / 2; }
+
+void max_windows(const windows *w, int threads) { share(max_row, w, rows_of(w), threads); }
+void max_windows_back(const windows *w, int threads) { share(max_row_back, w, rows_of(w), threads); }
+void sum_windows(const windows *w, int threads) { share(sum_row, w, rows_of(w), threads); }
+void sum_windows_back(const windows *w, int threads) { share(sum_row_back, w, rows_of(w), threads); }
 
 /* ---- Squashing: amplitude tanh(slope x) -------------------------------------------------------------- */
 
@@ -516,7 +527,8 @@ static void squash_piece(const void *layer, int piece, int thread)
 {
     const squashing *s = layer;
     const long first = (long)piece * PIECE, last = first + PIECE < s->count ? first + PIECE : s->count;
-    const float to_power_of_two = 2 * s->slope * 1.44269504f, most = 100, amplitude = s->amplitude;
+    const float to_power_of_two = 2 * s->slope * 1.44269504f, amplitude = s->amplitude;
+    const float most = 100; /* far beyond it 2^whole is no float */
     (void)thread;
     const float *restrict x = s->x;
     float *restrict out = s->out;
@@ -526,8 +538,12 @@ static void squash_piece(const void *layer, int piece, int thread)
         power = power < -most ? -most : power;
         const float whole = (power + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
         const float part = (power - whole) * 0.69314718f;
-        float e = 1 + part * (1 + part * (1 / 2.f + part * (1 / 6.f + part * (1 / 24.f + part * (1 / 120.f + part / 720)))));
-        union { int32_t bits; float number; } scale = {.bits = ((int32_t)whole + 127) << 23};
+        float e = 1 / 24.f + part * (1 / 120.f + part / 720); /* the series of the exponential function */
+        e = 1 + part * (1 + part * (1 / 2.f + part * (1 / 6.f + part * e)));
+        const union {
+            uint32_t bits;
+            float number;
+        } scale = {.bits = ((uint32_t)(int32_t)whole + 127) << 23}; /* 2^whole */
         out[i] = amplitude - 2 * amplitude / (1 + e * scale.number);
     }
 }
@@ -544,8 +560,7 @@ static void squash_piece_back(const void *layer, int piece, int thread)
         out[i] = grad[i] * (steepest - fall * y[i] * y[i]);
 }
 
-void squash(const squashing *s, int threads) { share(squash_piece, s, (int)((s->count + PIECE - 1) / PIECE), threads); }
-void squash_back(const squashing *s, int threads)
-{
-    share(squash_piece_back, s, (int)((s->count + PIECE - 1) / PIECE), threads);
-}
+static int pieces_of(const squashing *s) { return (int)((s->count + PIECE - 1) / PIECE); }
+
+void squash(const squashing *s, int threads) { share(squash_piece, s, pieces_of(s), threads); }
+void squash_back(const squashing *s, int threads) { share(squash_piece_back, s, pieces_of(s), threads); }
