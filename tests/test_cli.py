@@ -235,6 +235,8 @@ def test_several_seeds(heirloom: Heirloom) -> None:
         (["summary", "lenet5", "--input-size", "1,28,28"], 2, "takes (B, 1, 32, 32)"),
         (["summary", "lenet5", "--input-size", "big"], 2, "C,H,W"),
         (["summary", "lenet5", "--arg", "num_classes=11"], 2, "lenet5 has no 11 classes"),
+        (["train", "resnet20", "--data", "digits", "--arg", "shortcut=D"], 2, "shortcut is 'D'"),
+        (["train", "resnet20", "--data", "digits", "--arg", "shortcut"], 2, "an argument is name=value"),
         (["summary", "lenet5", "--arg", "towers=2"], 2, "unexpected keyword argument 'towers'"),
         (["summary", "missing.py:Net"], 2, "no file missing.py"),
         (["resume", "nowhere"], 4, "is not a run"),

@@ -61,7 +61,7 @@ def test_settings() -> None:
     ("setting", "words"),
     [
         ("epoch=3", "unknown key 'epoch': did you mean 'epochs'"),
-        ("qqq=3", "unknown key 'qqq': known: augment, average, batch_size"),
+        ("qqq=3", "unknown key 'qqq': known: args, augment, average"),
         ("epochs", "a setting is key=value"),
         ("epochs=3.5", "epochs must be int"),
         ("epochs=0", "at least 1"),

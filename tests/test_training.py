@@ -223,6 +223,21 @@ def test_train_limit_max_steps_and_split(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "best.safetensors").exists()
 
 
+def test_arguments_of_the_network_stand_in_recipe_and_weights(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(
+        SHORT, model="resnet20", args="shortcut=B", train_limit=8, batch_size=4, epochs=1, box=28
+    )
+    list(train(recipe, out=tmp_path / "run", threads=1))
+    loaded = load_model(tmp_path / "run")
+    assert loaded.card.args == {"shortcut": "B", "num_classes": 10, "in_chans": 1}
+    # Option B's projections, 2,752 parameters, less what a grey image spares the first layer.
+    assert sum(p.numel() for p in loaded.model.parameters()) == 269_722 + 2_752 - 2 * 16 * 9
+    for args, words in [("shortcut=D", "shortcut is 'D'"), ("in_chans=3", "digits decides in_chans")]:
+        with pytest.raises(HeirloomError, match=words):
+            list(train(dataclasses.replace(recipe, args=args), out=tmp_path / "refused"))
+    assert not (tmp_path / "refused").exists()
+
+
 def test_starting_weights_are_kept_for_a_resume(tmp_path: Path, finished_run: Path) -> None:
     first = tmp_path / "first.safetensors"
     first.write_bytes(weights(finished_run))

@@ -18,6 +18,7 @@ import typer
 
 import heirloom
 from heirloom.errors import HeirloomError, nearest
+from heirloom.models import arguments
 
 if TYPE_CHECKING:
     from heirloom.events import Event
@@ -150,7 +151,7 @@ def summary(
         raise HeirloomError("E-usage", "--shares and --memory", why="each is a table of its own")
 
     books = summary(
-        model, _size(input_size), convention=convention.value, lower_bound=lower_bound, **_arguments(arg)
+        model, _size(input_size), convention=convention.value, lower_bound=lower_bound, **arguments(arg or [])
     )
     if shares:
         table = shares_table(books)
@@ -182,7 +183,7 @@ def diff(
     size = _size(input_size)
     settings = [*(arg or []), *(first_arg or [])], [*(arg or []), *(second_arg or [])]
     sides = list(zip((first, second), settings, strict=True))
-    books = [summary(model, size, **_arguments(given)) for model, given in sides]
+    books = [summary(model, size, **arguments(given)) for model, given in sides]
     labels = [" ".join([model, *given]) for model, given in sides]
     if labels[0] == labels[1]:
         labels[1] += " (2)"
@@ -247,6 +248,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable."),
     ] = None,
+    arg: Arguments = None,
     weights: Annotated[Path | None, typer.Option(help="Weights file or run to start from.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs, with as many seeds.")] = 1,
     out: Annotated[
@@ -265,6 +267,8 @@ def train(
 
     roots.use(data_root or [])
     title, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
+    if arg:
+        chosen = chosen.changed([f"args={' '.join([chosen.args, *arg]).strip()}"])
     accuracies, paths = [], []
     for number in range(seeds):
         one = chosen.changed([f"seed={chosen.seed + number}"])
@@ -430,7 +434,7 @@ def import_(
         found = load_weights(
             file,
             model,
-            args=_arguments(arg),
+            args=arguments(arg or []),
             preprocess=preprocess,
             mean_image=mean_image,
             classes=names,
@@ -561,22 +565,6 @@ def _size(text: str | None) -> tuple[int, ...] | None:
             "E-usage", f"--input-size {text}", why="not a size", remedy="give it as C,H,W: 3,224,224"
         )
     return size
-
-
-def _arguments(settings: list[str] | None) -> dict[str, Any]:
-    """``name=value`` pairs; a value is a number, true or false, or a word."""
-    found = {}
-    for setting in settings or []:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise HeirloomError("E-usage", f"--arg {setting}", why="an argument is name=value")
-        if name in ("model", "input_size", "convention", "lower_bound", "name"):
-            raise HeirloomError("E-argument", f"no network has an argument {name!r}")
-        try:
-            found[name] = json.loads(text)
-        except ValueError:
-            found[name] = text
-    return found
 
 
 def _lines(path: Path) -> list[str]:

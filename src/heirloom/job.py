@@ -22,7 +22,7 @@ from heirloom.files import sha256
 from heirloom.kernels.convolution import LEAST_IMAGES
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.losses import loss_of, with_heads
-from heirloom.models import create_model, faults_of, plain_name, takes
+from heirloom.models import arguments, create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
     CURVATURE_SAMPLES,
     OPTIMIZERS,
@@ -272,7 +272,10 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
     if not len(split):
         raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
     given = {"num_classes": len(dataset.classes), "in_chans": split.images.shape[1]}
-    args = {key: value for key, value in given.items() if takes(recipe.model, key)}
+    args = arguments(recipe.args.split())
+    for key in given.keys() & args.keys():
+        raise HeirloomError("E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}")
+    args |= {key: value for key, value in given.items() if takes(recipe.model, key)}
     model = create_model(recipe.model, **args)
     if not any(True for _ in model.parameters()):
         raise HeirloomError("E-argument", f"{recipe.model} has no parameters to train")

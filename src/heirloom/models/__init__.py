@@ -8,8 +8,9 @@ import fnmatch
 import importlib
 import importlib.util
 import inspect
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,26 @@ def create_model(
     if not hasattr(model, "state_dict"):
         raise HeirloomError("E-model", f"{name} is a {type(model).__name__}, not a torch.nn.Module")
     return model
+
+
+def arguments(settings: Iterable[str]) -> dict[str, Any]:
+    """Arguments of `create_model` from ``name=value`` pairs; a value is a number, true, false, or a word.
+
+    Raises:
+        HeirloomError: (``E-usage``) Something is no such pair; (``E-argument``) the name is no argument's.
+    """
+    found = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise HeirloomError("E-usage", f"cannot read {setting!r}", why="an argument is name=value")
+        if name in ("model", "input_size", "convention", "lower_bound", "name"):
+            raise HeirloomError("E-argument", f"no network has an argument {name!r}")
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
 
 
 UNPUBLISHED = frozenset({"heirloom.recipes.mnist_best_61k:Best61k"})
