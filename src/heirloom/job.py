@@ -19,6 +19,8 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.files import sha256
+from heirloom.kernels.convolution import LEAST_IMAGES
+from heirloom.layers import Conv2d, TableConv2d
 from heirloom.losses import loss_of, with_heads
 from heirloom.models import arguments, create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
@@ -194,6 +196,12 @@ class Job:
         """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` of a batch."""
         numbers = self.batch_size * self.train.images[0].numel()
         return max(1, min(torch.get_num_threads(), numbers // NUMBERS_PER_THREAD))
+
+    def natively(self) -> bool:
+        """True where the fast paths of native.c pay: few maps, and batches that fill its lanes."""
+        layers = [layer for layer in self.model.modules() if isinstance(layer, Conv2d | TableConv2d)]
+        few = any(layer.few_maps() for layer in layers)
+        return few and self.device.type == "cpu" and self.batch_size >= LEAST_IMAGES
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""

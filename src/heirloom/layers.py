@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.kernels import worthwhile
+from heirloom.kernels.convolution import MOST_MAPS, convolution
 from heirloom.kernels.normalising import fast_lrn, plain_lrn
-from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
+from heirloom.kernels.pooling import max_of_2x2, native_windows, sum_of_2x2
 from heirloom.kernels.squashing import scaled_tanh
 
 
@@ -89,14 +90,23 @@ class ScaledTanh(nn.Module):
 
 
 class Conv2d(nn.Conv2d):
-    """PyTorch's, as a product of matrices where one position of the kernel covers the whole input."""
+    """PyTorch's, with fast paths for few maps and for a kernel that covers the whole input."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: input (B, C, H, W); output as `torch.nn.Conv2d`."""
-        one_position = self.groups == 1 and tuple(x.shape[2:]) == self.kernel_size and self.padding == (0, 0)
-        if one_position and x.ndim == 4 and self.dilation == (1, 1) and worthwhile(x):
+        dense = self.groups == 1 and self.padding == (0, 0) and self.dilation == (1, 1)
+        if not dense or x.ndim != 4 or not worthwhile(x):
+            return super().forward(x)
+        if tuple(x.shape[2:]) == self.kernel_size:
             return F.linear(x.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]
+        if self.stride == (1, 1):
+            return convolution(x, self.weight, self.bias)
         return super().forward(x)
+
+    def few_maps(self) -> bool:
+        """True where `heirloom.kernels.convolution` may be quicker than PyTorch's."""
+        plain = (self.stride, self.padding, self.dilation, self.groups) == ((1, 1), (0, 0), (1, 1), 1)
+        return plain and max(self.in_channels, self.out_channels) <= MOST_MAPS
 
 
 class CeilConv2d(nn.Conv2d):
@@ -197,7 +207,9 @@ class L2Pool2d(nn.Module):
 
 
 def _halves(x: Tensor) -> bool:
-    return x.ndim == 4 and x.is_contiguous() and not (x.shape[2] % 2 or x.shape[3] % 2) and worthwhile(x)
+    if x.ndim != 4 or x.shape[2] % 2 or x.shape[3] % 2 or not worthwhile(x):
+        return False
+    return x.is_contiguous() or native_windows(x)
 
 
 class LRN(nn.Module):
@@ -379,11 +391,17 @@ class TableConv2d(nn.Module):
         dense = self.weight.new_zeros(self.out_maps * self.in_maps, k, k)
         return dense.index_copy(0, self.slot, self.weight).view(self.out_maps, self.in_maps, k, k)
 
+    def few_maps(self) -> bool:
+        """True where `heirloom.kernels.convolution` may be quicker than PyTorch's."""
+        return self.stride == 1 and max(self.in_maps, self.out_maps) <= MOST_MAPS
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve; see the class for shapes."""
         if self.padding:
             x = F.pad(x, (self.padding,) * 4, value=self.padding_value)
         if self.bias.numel() == self.out_maps:
+            if self.stride == 1:
+                return convolution(x, self.dense_weight(), self.bias.flatten())
             return F.conv2d(x, self.dense_weight(), self.bias.flatten(), self.stride)
         return F.conv2d(x, self.dense_weight(), stride=self.stride) + self.bias
 
@@ -413,6 +431,8 @@ class Subsampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Subsample; see the class for shapes."""
+        if self.maps == self.in_maps and _halves(x):
+            return sum_of_2x2(x, self.coefficient, self.bias)
         total = sum_of_2x2(x) if _halves(x) else F.avg_pool2d(x, self.window, divisor_override=1)
         if self.maps != self.in_maps:
             total = total.repeat_interleave(self.maps // self.in_maps, dim=1)

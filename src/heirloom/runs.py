@@ -57,9 +57,9 @@ class Run:
             )
         return dict(found)
 
-    def write_versions(self, device: torch.device, threads: int) -> None:
-        """Note the programs, the device and the number of threads of this run."""
-        self.write_json("versions.json", _versions(device, threads))
+    def write_versions(self, device: torch.device, threads: int, kernels: str) -> None:
+        """Note the programs, the device, the number of threads and the fast paths of this run."""
+        self.write_json("versions.json", _versions(device, threads, kernels))
 
     def read_json(self, name: str) -> Any:
         """One of the run's JSON files. Raises `HeirloomError` (``E-run``) if it is damaged."""
@@ -147,7 +147,12 @@ class EventLog:
 
 
 def create_run(
-    recipe: Recipe, name: str, device: torch.device, threads: int, out: Path | str | None = None
+    recipe: Recipe,
+    name: str,
+    device: torch.device,
+    threads: int,
+    out: Path | str | None = None,
+    kernels: str = "plain",
 ) -> Run:
     """Make a run directory: ``out``, or the first free one of ``runs/NAME-001``, ``runs/NAME-002``, ...
 
@@ -165,7 +170,7 @@ def create_run(
         if (path / "recipe.json").exists():  # another process was quicker
             raise _taken(path)
         sweep(path)
-        write_atomically(path / "versions.json", _json(_versions(device, threads)))
+        write_atomically(path / "versions.json", _json(_versions(device, threads, kernels)))
         write_atomically(path / "recipe.json", _json(recipe.as_dict()))
     finally:
         lock.release()
@@ -221,7 +226,7 @@ def _next(name: str) -> Path:
                 number += 1
 
 
-def _versions(device: torch.device, threads: int) -> dict[str, Any]:
+def _versions(device: torch.device, threads: int, kernels: str) -> dict[str, Any]:
     return {
         "heirloom": __version__,
         "python": platform.python_version(),
@@ -232,6 +237,7 @@ def _versions(device: torch.device, threads: int) -> dict[str, Any]:
         "device": str(device),
         "threads": threads,
         "allocator": allocator(),
+        "kernels": kernels,
     }
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,6 +20,7 @@ from heirloom.errors import HeirloomError
 from heirloom.evaluation import scores_of
 from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step
 from heirloom.job import Job
+from heirloom.kernels import native
 from heirloom.memory import keep_freed_memory
 from heirloom.models import faults_of, permitted
 from heirloom.recipes import Recipe, find_recipe, run_name
@@ -27,6 +29,9 @@ from heirloom.weights import save_model, weights_path
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 """At the end of an epoch, where no number of steps was asked for. When one is written changes no result."""
+
+PLAIN = "plain"
+"""What ``versions.json`` says of kernels where those of native.c were not asked for."""
 
 LINES_PER_EPOCH = 20
 """How many lines of an epoch ``events.jsonl`` gets; the events of the generator are one per step."""
@@ -65,13 +70,28 @@ def train(
     found, recipe = find_recipe(recipe, data) if isinstance(recipe, str) else (run_name(recipe), recipe)
     if recipe.weights:
         recipe = dataclasses.replace(recipe, weights=str(Path(recipe.weights).resolve()))
+    return _train(recipe, name or found, out, device, threads, checkpoint_every)
+
+
+def _train(
+    recipe: Recipe,
+    name: str,
+    out: Path | str | None,
+    device: str,
+    threads: int | None,
+    checkpoint_every: int = 0,
+    natively: bool = True,
+) -> Iterator[Event]:
     place = _device(device)
     if place.type == "cpu":
         keep_freed_memory()
     job = Job(recipe, place)
+    helpers = threads or torch.get_num_threads()
     threads = threads or job.threads()
     job.begin()  # all that can fail on wrong input fails now, before a folder is made
-    return _go(create_run(recipe, name or found, place, threads, out), job, threads, checkpoint_every, [])
+    kernels = native.find() if natively and job.natively() else PLAIN
+    run = create_run(recipe, name, place, threads, out, kernels)
+    return _go(run, job, threads, helpers, kernels, checkpoint_every, [])
 
 
 def resume(
@@ -100,14 +120,23 @@ def resume(
     old = found.versions
     if (device or old["device"]) == "cpu":
         keep_freed_memory()
+    helpers = threads or torch.get_num_threads()
     device, threads = device or old["device"], threads or old["threads"]
-    now = {"torch": torch.__version__, "threads": threads, "device": device}
+    job = Job(_recipe_of(found, model), _device(device))
+    # A run that did without stays without: it ends with the same bytes.
+    kernels = native.find() if _native(old) and job.natively() else PLAIN
+    now = {"torch": torch.__version__, "threads": threads, "device": device, "kernels": kernels}
     notes = [
         f"not equal to the last bit: {key} was {old[key]}, is {value}"
         for key, value in now.items()
         if key in old and old[key] != value
     ]
-    return _go(found, Job(_recipe_of(found, model), _device(device)), threads, checkpoint_every, notes)
+    return _go(found, job, threads, helpers, kernels, checkpoint_every, notes)
+
+
+def _native(versions: dict[str, Any]) -> bool:
+    """True for a run that took the fast paths of native.c."""
+    return str(versions.get("kernels")).startswith(native.NATIVE)
 
 
 def _recipe_of(run: Run, model: str | None) -> Recipe:
@@ -128,13 +157,16 @@ def prove(run: Path | str, model: str | None = None) -> bool:
     old = found.versions
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again"
-        for _ in train(_recipe_of(found, model), out=again, device=old["device"], threads=old["threads"]):
+        recipe, device, threads = _recipe_of(found, model), old["device"], old["threads"]
+        for _ in _train(recipe, "again", again, device, threads, natively=_native(old)):
             pass
         return (again / "model.safetensors").read_bytes() == weights
 
 
-def _go(run: Run, job: Job, threads: int, checkpoint_every: int, notes: list[str]) -> Iterator[Event]:
-    with run.lock():
+def _go(
+    run: Run, job: Job, threads: int, helpers: int, kernels: str, checkpoint_every: int, notes: list[str]
+) -> Iterator[Event]:
+    with run.lock(), native.active(helpers if kernels != PLAIN else 0):
         checkpoint, damaged = newest_checkpoint(run.path / "checkpoints")
         if checkpoint:
             job.restore(checkpoint)
@@ -146,7 +178,7 @@ def _go(run: Run, job: Job, threads: int, checkpoint_every: int, notes: list[str
         # Only now is anything changed: a run that cannot be taken up stays as it was.
         run.sweep()
         if not checkpoint or checkpoint.step < job.steps:
-            run.write_versions(job.device, threads)
+            run.write_versions(job.device, threads, kernels)
         log = EventLog(run, checkpoint.events if checkpoint else 0)
         threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)

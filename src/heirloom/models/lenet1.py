@@ -10,7 +10,7 @@ weights are those of the later LeNets.
 from torch import nn
 
 from heirloom.claim import Claim
-from heirloom.layers import Chain, ScaledTanh, Subsampling, TableConv2d
+from heirloom.layers import Chain, Conv2d, ScaledTanh, Subsampling, TableConv2d
 from heirloom.models.initialisation import uniform_by_fan_in_
 
 H3_READS = ((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1), (2,), (2, 3), (2, 3), (3,), (2, 3), (2, 3))
@@ -25,7 +25,7 @@ class LeNet1(Chain):
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         super().__init__(
             (in_chans, 28, 28),
-            h1=nn.Conv2d(in_chans, 4, 5),  # 4 x 24 x 24
+            h1=Conv2d(in_chans, 4, 5),  # 4 x 24 x 24
             h1_squash=ScaledTanh(),
             h2=Subsampling(4),  # 4 x 12 x 12
             h2_squash=ScaledTanh(),

@@ -9,7 +9,7 @@ initial weights and ten output units with targets of +-1 are taken from its sist
 from torch import nn
 
 from heirloom.claim import Claim
-from heirloom.layers import Chain, ScaledTanh, Subsampling, TableConv2d
+from heirloom.layers import Chain, Conv2d, ScaledTanh, Subsampling, TableConv2d
 from heirloom.models.initialisation import uniform_by_fan_in_
 
 C3_READS = tuple(tuple((first // 2 + i) % 8 for i in range(4)) for first in range(16))
@@ -24,7 +24,7 @@ class LeNet4(Chain):
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         super().__init__(
             (in_chans, 32, 32),
-            c1=nn.Conv2d(in_chans, 4, 5),  # 4 x 28 x 28
+            c1=Conv2d(in_chans, 4, 5),  # 4 x 28 x 28
             c1_squash=ScaledTanh(),
             s2=Subsampling(8, in_maps=4),  # 8 x 14 x 14
             s2_squash=ScaledTanh(),
@@ -32,7 +32,7 @@ class LeNet4(Chain):
             c3_squash=ScaledTanh(),
             s4=Subsampling(16),  # 16 x 5 x 5
             s4_squash=ScaledTanh(),
-            c5=nn.Conv2d(16, 120, 5),  # 120 x 1 x 1
+            c5=Conv2d(16, 120, 5),  # 120 x 1 x 1
             c5_squash=ScaledTanh(),
             flatten=nn.Flatten(),  # 120
             output=nn.Linear(120, num_classes),  # 10

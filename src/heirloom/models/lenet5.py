@@ -64,7 +64,7 @@ class LeNet5(Chain):
             )
         super().__init__(
             (in_chans, 32, 32),
-            c1=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
+            c1=Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             c1_squash=ScaledTanh(),
             s2=Subsampling(6),  # 6 x 14 x 14
             s2_squash=ScaledTanh(),

@@ -36,7 +36,7 @@ class LeNet5Gaussian(Chain):
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         super().__init__(
             (in_chans, 32, 32),
-            c1=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
+            c1=Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             c1_squash=ScaledTanh(),
             s2=Subsampling(6),  # 6 x 14 x 14
             s2_squash=ScaledTanh(),
@@ -70,10 +70,10 @@ class LeNet5Softmax(Chain):
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         super().__init__(
             (in_chans, 32, 32),
-            c1=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
+            c1=Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             c1_tanh=nn.Tanh(),
             s2=AvgPool2d(2),  # 6 x 14 x 14
-            c3=nn.Conv2d(6, 16, 5),  # 16 x 10 x 10
+            c3=Conv2d(6, 16, 5),  # 16 x 10 x 10
             c3_tanh=nn.Tanh(),
             s4=AvgPool2d(2),  # 16 x 5 x 5
             c5=Conv2d(16, 120, 5),  # 120 x 1 x 1
@@ -97,10 +97,10 @@ class LeNet5ReluMax(Chain):
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         super().__init__(
             (in_chans, 32, 32),
-            conv1=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
+            conv1=Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             relu1=nn.ReLU(),
             pool1=MaxPool2d(2),  # 6 x 14 x 14
-            conv2=nn.Conv2d(6, 16, 5),  # 16 x 10 x 10
+            conv2=Conv2d(6, 16, 5),  # 16 x 10 x 10
             relu2=nn.ReLU(),
             pool2=MaxPool2d(2),  # 16 x 5 x 5
             flatten=nn.Flatten(),  # 400
@@ -124,10 +124,10 @@ class LeNet5ReluAvg(Chain):
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         super().__init__(
             (in_chans, 32, 32),
-            conv2d=nn.Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
+            conv2d=Conv2d(in_chans, 6, 5),  # 6 x 28 x 28
             relu1=nn.ReLU(),
             average_pooling2d=AvgPool2d(2),  # 6 x 14 x 14
-            conv2d_1=nn.Conv2d(6, 16, 5),  # 16 x 10 x 10
+            conv2d_1=Conv2d(6, 16, 5),  # 16 x 10 x 10
             relu2=nn.ReLU(),
             average_pooling2d_1=AvgPool2d(2),  # 16 x 5 x 5
             flatten=nn.Flatten(),  # 400

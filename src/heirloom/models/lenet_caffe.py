@@ -9,7 +9,7 @@ import math
 from torch import nn
 
 from heirloom.claim import Claim
-from heirloom.layers import Chain, MaxPool2d
+from heirloom.layers import Chain, Conv2d, MaxPool2d
 
 
 class LeNetCaffe(Chain):
@@ -23,9 +23,9 @@ class LeNetCaffe(Chain):
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
         super().__init__(
             (in_chans, 28, 28),
-            conv1=nn.Conv2d(in_chans, 20, 5),  # 20 x 24 x 24
+            conv1=Conv2d(in_chans, 20, 5),  # 20 x 24 x 24
             pool1=MaxPool2d(2),  # 20 x 12 x 12
-            conv2=nn.Conv2d(20, 50, 5),  # 50 x 8 x 8
+            conv2=Conv2d(20, 50, 5),  # 50 x 8 x 8
             pool2=MaxPool2d(2),  # 50 x 4 x 4
             flatten=nn.Flatten(),  # 800
             ip1=nn.Linear(50 * 4 * 4, 500),  # 500

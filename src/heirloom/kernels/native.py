@@ -1,0 +1,218 @@
+"""The fast paths of ``native.c``: compiled by the user's own C compiler when a training begins, then kept.
+
+Where there is no compiler, or anything fails, the plain formulas are computed and nothing is said but in
+``versions.json``. ``HEIRLOOM_NATIVE=0`` in the environment forbids it. Results do not depend on the number
+of threads.
+"""
+
+import contextlib
+import ctypes
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from ctypes import POINTER, Structure, byref, c_float, c_int, c_long, c_void_p
+from pathlib import Path
+
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+
+from heirloom.files import sha256
+from heirloom.kernels import worthwhile
+
+SOURCE = Path(__file__).with_name("native.c")
+
+FLAGS = (
+    *("-std=gnu11", "-fPIC", "-shared", "-pthread", "-march=native"),
+    *("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fopenmp-simd"),  # half the time of -O3
+    *("-fno-math-errno", "-fno-trapping-math"),  # nobody reads these; infinities and NaN stay what they are
+)
+
+PATIENCE = 20.0
+"""Seconds after which a compiler is given up."""
+
+NATIVE = "native"
+"""How `found` begins where the library is at hand."""
+
+
+class Convolution(Structure):
+    """``convolution`` of native.c."""
+
+    _fields_ = (
+        *((name, c_int) for name in ("images", "in_maps", "rows", "columns")),
+        *((name, c_int) for name in ("out_maps", "kernel_rows", "kernel_columns")),
+        *(("x", c_void_p), ("x_image", c_long), ("x_place", c_long)),
+        *(("weight", c_void_p), ("bias", c_void_p)),
+        *(("grad", c_void_p), ("grad_image", c_long), ("grad_place", c_long)),
+        *(("out", c_void_p), ("weight_grad", c_void_p), ("packed", c_void_p)),
+        *(("scratch", c_void_p), ("scratch_size", c_long)),
+    )
+
+
+class Windows(Structure):
+    """``windows`` of native.c."""
+
+    _fields_ = (
+        *((name, c_int) for name in ("images", "maps", "rows", "columns")),
+        *((name, c_void_p) for name in ("x", "grad", "coefficient", "bias", "out", "sums")),
+    )
+
+
+class Squashing(Structure):
+    """``squashing`` of native.c."""
+
+    _fields_ = (
+        ("count", c_long),
+        *((name, c_void_p) for name in ("x", "grad", "out")),
+        *(("amplitude", c_float), ("slope", c_float)),
+    )
+
+
+_ARGUMENTS: dict[str, type[Structure]] = {
+    "convolve": Convolution,
+    "convolve_back": Convolution,
+    **dict.fromkeys(("max_windows", "max_windows_back", "sum_windows", "sum_windows_back"), Windows),
+    **dict.fromkeys(("squash", "squash_back"), Squashing),
+}
+
+
+class Library:
+    """The compiled functions.
+
+    Attributes:
+        lanes: Images that are computed together.
+        widest: Columns of the widest kernel.
+    """
+
+    def __init__(self, path: Path) -> None:
+        library = ctypes.CDLL(str(path))
+        self.lanes = c_int.in_dll(library, "lanes").value
+        self.widest = c_int.in_dll(library, "widest").value
+        self._functions = {}
+        for name, structure in _ARGUMENTS.items():
+            function = getattr(library, name)
+            function.argtypes, function.restype = (POINTER(structure), c_int), None
+            self._functions[name] = function
+
+    def __call__(self, name: str, layer: Structure) -> None:
+        """Call a function of native.c. Python's other threads go on meanwhile."""
+        self._functions[name](byref(layer), self.threads)
+
+    @property
+    def threads(self) -> int:
+        """How many threads a call may use."""
+        return max(1, _State.threads)
+
+
+class _State:
+    library: Library | None = None
+    found = ""  # of `find`; empty until it was called
+    threads = 0  # of a call; 0 where these paths are not to be taken
+
+
+@contextlib.contextmanager
+def active(threads: int) -> Iterator[None]:
+    """Within, the layers of `heirloom.layers` take these paths where they can; with 0 threads they do not."""
+    before = _State.threads
+    _State.threads = threads if threads and find().startswith(NATIVE) else 0
+    try:
+        yield
+    finally:
+        _State.threads = before
+
+
+def library_for(x: Tensor) -> Library | None:
+    """The library, where it is active and can take ``x``; else the plain formula is to be computed."""
+    if not _State.threads or x.dtype != torch.float32 or not worthwhile(x):
+        return None
+    watched = torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack()
+    return None if watched or torch.is_autocast_enabled("cpu") else _State.library
+
+
+def images_last(x: Tensor) -> bool:
+    """True for a batch (B, C, H, W) that lies in memory as (C, H, W, B)."""
+    return x.ndim == 4 and x.shape[0] > 1 and x.stride(0) == 1 and x.permute(1, 2, 3, 0).is_contiguous()
+
+
+def with_images_last(x: Tensor) -> Tensor:
+    """``x`` (B, C, H, W), or a copy that lies in memory as (C, H, W, B)."""
+    return x if images_last(x) else x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
+
+
+def empty_images_last(b: int, c: int, h: int, w: int) -> Tensor:
+    """A batch (b, c, h, w) that lies in memory as (c, h, w, b)."""
+    return torch.empty(c, h, w, b).permute(3, 0, 1, 2)
+
+
+def find() -> str:
+    """Load the library, once, and compile it where that was not done before.
+
+    Returns:
+        ``native, <compiler>``, or ``plain: <why>``.
+    """
+    if not _State.found:
+        try:
+            _State.library, _State.found = _find()
+        except (OSError, subprocess.SubprocessError, AttributeError, ValueError) as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            _State.found = f"plain: {reason[0]}"
+    return _State.found
+
+
+def _find() -> tuple[Library | None, str]:
+    if os.environ.get("HEIRLOOM_NATIVE") == "0":
+        return None, "plain: forbidden by HEIRLOOM_NATIVE"
+    if os.name != "posix":
+        return None, f"plain: not for {os.name}"
+    compiler = shlex.split(os.environ.get("CC", "cc")) or ["cc"]
+    if not shutil.which(compiler[0]):
+        return None, "plain: no C compiler"
+    said = subprocess.run(
+        [*compiler, "--version"], capture_output=True, text=True, check=True, timeout=PATIENCE
+    ).stdout
+    version = (said.splitlines() or ["unknown"])[0]
+    source = SOURCE.read_bytes()
+    key = sha256("\0".join([*compiler, said, *FLAGS, _processor()]).encode() + source)[:16]
+
+    folder = user_cache_path("heirloom", appauthor=False) / "kernels"
+    return Library(_kept(folder, key) or _compiled(folder, key, compiler)), f"{NATIVE}, {version}"
+
+
+def _kept(folder: Path, key: str) -> Path | None:
+    """A library compiled before. Its own digest is part of its name: a damaged one must not be loaded."""
+    for path in sorted(folder.glob(f"{key}-*.so")):
+        if path.stem == f"{key}-{sha256(path.read_bytes())}":
+            return path
+        path.unlink()
+    return None
+
+
+def _compiled(folder: Path, key: str, compiler: list[str]) -> Path:
+    """Compile and keep it. Of two processes that do so at once, either's file is as good."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as place:
+        made = Path(place) / "native.so"
+        subprocess.run(
+            [*compiler, *FLAGS, str(SOURCE), "-o", str(made)],
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE,
+        )
+        path = folder / f"{key}-{sha256(made.read_bytes())}.so"
+        made.replace(path)
+    return path
+
+
+def _processor() -> str:
+    """What ``-march=native`` depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    kinds = ("model name", "flags", "Features", "CPU part")
+    found = sorted({line for line in lines if line.partition(":")[0].strip() in kinds})
+    return "\n".join([platform.machine(), platform.processor(), *found])

@@ -1,0 +1,475 @@
+"""native.c: equal to the plain formulas, the same for every number of threads, and never in the way."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import QUICK, Heirloom
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from heirloom import kernels
+from heirloom.events import Note
+from heirloom.files import sha256
+from heirloom.kernels import convolution as convolutions
+from heirloom.kernels import native
+from heirloom.kernels.convolution import convolution
+from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
+from heirloom.kernels.squashing import scaled_tanh
+from heirloom.losses import cross_entropy
+from heirloom.models import MODELS, create_model
+from heirloom.training import prove, resume, train
+
+A, S = 1.7159, 2 / 3
+
+
+@pytest.fixture(scope="module")
+def on() -> Iterator[None]:
+    """The native paths are taken, for small tensors too."""
+    if not native.find().startswith(native.NATIVE):
+        pytest.skip(native.find())
+    with pytest.MonkeyPatch.context() as patch, native.active(2):
+        patch.setattr(kernels, "SMALLEST", 1)
+        patch.setattr(convolutions, "LEAST_IMAGES", 1)
+        yield
+
+
+def laid_out(x: Tensor, how: str) -> Tensor:
+    """The same numbers in another order in memory."""
+    if how == "images last":
+        return native.with_images_last(x)
+    if how == "a part":  # of a larger batch
+        return torch.cat([x, x], dim=1)[:, : x.shape[1]]
+    if how == "channels last":
+        return x.contiguous(memory_format=torch.channels_last)
+    return x
+
+
+def error(ours: Tensor, exact: Tensor, scale: Tensor | None = None) -> float:
+    """Largest difference as a part of the largest number, or of the largest of ``scale``."""
+    scale = exact if scale is None else scale
+    return float(((ours.double() - exact).abs().max() / scale.abs().max().clamp_min(1e-30)).detach())
+
+
+LAYOUTS = ("as it comes", "images last", "a part", "channels last")
+
+
+@pytest.mark.usefixtures("on")
+@settings(max_examples=60, deadline=None)
+@given(
+    images=st.sampled_from([1, 2, 15, 16, 17, 33, 48]),
+    maps=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    kernel=st.tuples(st.integers(2, 6), st.integers(2, 7)),
+    more=st.tuples(st.integers(0, 9), st.integers(0, 30)),
+    bias=st.booleans(),
+    layouts=st.tuples(st.sampled_from(LAYOUTS), st.sampled_from(LAYOUTS)),
+    seed=st.integers(0, 2**31),
+)
+def test_convolution_and_all_its_gradients(
+    images: int,
+    maps: tuple[int, int],
+    kernel: tuple[int, int],
+    more: tuple[int, int],
+    bias: bool,
+    layouts: tuple[str, str],
+    seed: int,
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    size = (kernel[0] + more[0], kernel[1] + more[1])
+    x = torch.randn(images, maps[0], *size, generator=generator, dtype=torch.float64)
+    weight = torch.randn(maps[1], maps[0], *kernel, generator=generator, dtype=torch.float64)
+    shift = torch.randn(maps[1], generator=generator, dtype=torch.float64) if bias else None
+    grad = torch.randn(images, maps[1], more[0] + 1, more[1] + 1, generator=generator, dtype=torch.float64)
+    given_numbers = [x, weight] if shift is None else [x, weight, shift]
+    exact, scales = (
+        out_and_gradients(lambda *a: F.conv2d(*a), [change(t) for t in given_numbers], change(grad))
+        for change in (torch.clone, torch.abs)  # where terms cancel, their size is what rounding goes by
+    )
+    ours = out_and_gradients(
+        lambda x, w, b=None: convolution(laid_out(x, layouts[0]), w, b),
+        [t.float() for t in given_numbers],
+        laid_out(grad.float(), layouts[1]),
+    )
+    assert native.images_last(ours[0]) or images == 1 or 1 in ours[0].shape
+    for one, other, scale in zip(ours, exact, scales, strict=True):
+        assert one.shape == other.shape
+        assert one.dtype == torch.float32
+        assert error(one, other, scale) < 1e-6
+
+
+def out_and_gradients(function: Callable[..., Tensor], numbers: list[Tensor], grad: Tensor) -> list[Tensor]:
+    leaves = [t.requires_grad_() for t in numbers]
+    out = function(*leaves)
+    return [out, *torch.autograd.grad(out, leaves, grad)]
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize(
+    ("size", "weight"), [((128, 1, 32, 32), (6, 1, 5, 5)), ((50, 6, 14, 14), (16, 6, 5, 5))]
+)
+def test_as_exact_as_pytorchs(size: tuple[int, ...], weight: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x, w = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in (size, weight))
+    b = torch.randn(weight[0], generator=generator, dtype=torch.float64)
+    errors = []
+    for function in (convolution, F.conv2d):
+        exact = [t.clone().requires_grad_() for t in (x, w, b)]
+        truth = F.conv2d(*exact)
+        single = [t.float().requires_grad_() for t in (x, w, b)]
+        out = function(*single)
+        pairs = [(out, truth)]
+        pairs += zip(
+            torch.autograd.grad(out.square().sum(), single),
+            torch.autograd.grad(truth.square().sum(), exact),
+            strict=True,
+        )
+        errors.append([error(ours, theirs) for ours, theirs in pairs])
+    for ours, theirs in zip(*errors, strict=True):
+        assert ours < 4 * theirs + 1e-7
+
+
+@pytest.mark.usefixtures("on")
+def test_frozen_weights_and_an_input_without_gradient() -> None:
+    x, w = torch.randn(20, 3, 9, 9), torch.randn(4, 3, 3, 3)
+    (by_weight,) = torch.autograd.grad(convolution(x, w.requires_grad_(), None).sum(), w)
+    torch.testing.assert_close(
+        by_weight, x.unfold(2, 7, 1).unfold(3, 7, 1).sum((0, 4, 5)).expand(4, -1, -1, -1)
+    )
+    y = convolution(x.requires_grad_(), w.detach(), None)
+    torch.testing.assert_close(y, F.conv2d(x, w))
+    (by_input,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(by_input, torch.autograd.grad(F.conv2d(x, w.detach()).sum(), x)[0])
+
+
+SIZES = st.tuples(st.sampled_from([2, 5, 16, 33]), st.integers(1, 4), st.integers(1, 5), st.integers(1, 5))
+
+
+@pytest.mark.usefixtures("on")
+@settings(max_examples=60, deadline=None)
+@given(size=SIZES, levels=st.sampled_from([0, 2, 3]), seed=st.integers(0, 2**31))
+def test_largest_of_four_ties_included(size: tuple[int, int, int, int], levels: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (size[0], size[1], 2 * size[2], 2 * size[3])
+    x = torch.randn(shape, generator=generator)
+    if levels:
+        x = torch.randint(0, levels, shape, generator=generator).float()
+    x = native.with_images_last(x).requires_grad_()
+    ours, theirs = max_of_2x2(x), F.max_pool2d(x, 2)
+    grad = torch.arange(1.0, ours.numel() + 1).view(ours.shape)
+    assert torch.equal(ours, theirs)
+    assert torch.equal(torch.autograd.grad(ours, x, grad)[0], torch.autograd.grad(theirs, x, grad)[0])
+
+
+@pytest.mark.usefixtures("on")
+@settings(max_examples=40, deadline=None)
+@given(size=SIZES, trained=st.booleans(), seed=st.integers(0, 2**31))
+def test_sum_of_four_with_coefficient_and_bias(
+    size: tuple[int, int, int, int], trained: bool, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    numbers = [torch.randn(size[0], size[1], 2 * size[2], 2 * size[3], generator=generator)]
+    if trained:
+        numbers += [torch.randn(size[1], 1, 1, generator=generator) for _ in range(2)]
+    exact = [t.double().requires_grad_() for t in numbers]
+    truth = F.avg_pool2d(exact[0], 2, divisor_override=1)
+    if trained:
+        truth = truth * exact[1] + exact[2]
+    ours = [native.with_images_last(numbers[0]), *numbers[1:]]
+    ours = [t.requires_grad_() for t in ours]
+    out = sum_of_2x2(*ours)
+    grad = torch.randn(out.shape, generator=generator)
+    assert error(out, truth) < 1e-6
+    for one, other in zip(
+        torch.autograd.grad(out, ours, grad), torch.autograd.grad(truth, exact, grad.double()), strict=True
+    ):
+        assert one.shape == other.shape
+        assert error(one, other) < 1e-5
+
+
+@pytest.mark.usefixtures("on")
+def test_scaled_tanh_everywhere() -> None:
+    x = torch.cat([torch.linspace(-30, 30, 100_001), torch.tensor([0.0, 1e-20, 1e30, -1e30, 3e38])])
+    x.requires_grad_()
+    y = scaled_tanh(x, A, S)
+    exact = A * torch.tanh(S * x.double())
+    assert float((y - exact).abs().max().detach()) < 5e-7
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    assert float((slope - A * S * (1 - torch.tanh(S * x.double()) ** 2)).abs().max().detach()) < 2e-6
+    infinite = scaled_tanh(torch.tensor([float("inf"), -float("inf"), float("nan")]), A, S)
+    torch.testing.assert_close(infinite, torch.tensor([A, -A, float("nan")]), equal_nan=True)
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_goes_where_it_goes_in_the_plain_formula(bad: float) -> None:
+    """Divergence is seen by it. Zeros beside an image must not turn an infinity into NaN elsewhere."""
+    x = torch.randn(19, 2, 8, 10)
+    x[17, 1, 3, 4] = bad
+    w, b = torch.randn(3, 2, 3, 3), torch.randn(3)
+    torch.testing.assert_close(convolution(x, w, b), F.conv2d(x, w, b), equal_nan=True, rtol=1e-4, atol=1e-5)
+    leaf = x.requires_grad_()
+    last = native.with_images_last(leaf)
+    ours, theirs = max_of_2x2(last), F.max_pool2d(leaf, 2)
+    torch.testing.assert_close(ours, theirs, equal_nan=True)
+    gradients = [torch.autograd.grad(out.sum(), leaf)[0] for out in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+    totals = [sum_of_2x2(last), F.avg_pool2d(leaf, 2, divisor_override=1)]
+    torch.testing.assert_close(*totals, equal_nan=True)
+    grad = torch.randn(19, 3, 6, 8)
+    grad[18, 2, 5, 7] = bad
+    leaves = [x.detach().clone(), w, b]
+    leaves[0][17] = 0
+    leaves = [t.requires_grad_() for t in leaves]
+    pairs = [torch.autograd.grad(f(*leaves), leaves, grad) for f in (convolution, F.conv2d)]
+    for one, other in zip(*pairs, strict=True):
+        assert torch.equal(one.isfinite(), other.isfinite())
+
+
+@pytest.mark.usefixtures("on")
+def test_the_same_bytes_with_any_number_of_threads() -> None:
+    results: list[list[Tensor]] = []
+    for threads in (1, 2, 3, 8, 2, 1):
+        with native.active(threads):
+            torch.manual_seed(3)
+            found = []
+            for name in ("lenet5", "lenet5_relu_max", "lenet5_softmax"):
+                model = create_model(name)
+                scores = model(torch.randn(77, 1, 32, 32))
+                loss = cross_entropy(scores, torch.arange(77) % 10)
+                found += [scores, *torch.autograd.grad(loss, list(model.parameters()))]
+            results.append(found)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.usefixtures("on")
+def test_many_short_calls_in_a_row() -> None:
+    """A helper that is late for one call must not take a piece of the next."""
+    x = native.with_images_last(torch.randn(64, 4, 8, 8))
+    expected = [max_of_2x2(x), sum_of_2x2(x), scaled_tanh(x, A, S)]
+    with native.active(4):
+        for _ in range(3000):
+            for got, wanted in zip(
+                (max_of_2x2(x), sum_of_2x2(x), scaled_tanh(x, A, S)), expected, strict=True
+            ):
+                assert torch.equal(got, wanted)
+
+
+@pytest.mark.usefixtures("on")
+def test_gradients_of_gradients_take_the_plain_formula() -> None:
+    torch.manual_seed(0)
+    x, w, b = torch.randn(9, 2, 7, 7), torch.randn(3, 2, 2, 2), torch.randn(3)
+    coefficient, shift = torch.randn(3, 1, 1), torch.randn(3, 1, 1)
+
+    def network(x: Tensor, w: Tensor, b: Tensor, coefficient: Tensor, shift: Tensor, ours: bool) -> Tensor:
+        if ours:
+            y = scaled_tanh(convolution(x, w, b), A, S)
+            return max_of_2x2(y).square().sum() + sum_of_2x2(y, coefficient, shift).pow(3).sum()
+        y = A * torch.tanh(S * F.conv2d(x, w, b))
+        total = F.avg_pool2d(y, 2, divisor_override=1) * coefficient + shift
+        return F.max_pool2d(y, 2).square().sum() + total.pow(3).sum()
+
+    results = []
+    for ours in (True, False):
+        leaves = [t.clone().requires_grad_() for t in (x, w, b, coefficient, shift)]
+        gradients = torch.autograd.grad(network(*leaves, ours), leaves, create_graph=True)
+        results.append(torch.autograd.grad(sum(g.square().sum() for g in gradients), leaves))
+    for one, other in zip(*results, strict=True):
+        assert error(one, other.double()) < 2e-5
+
+
+@pytest.mark.usefixtures("on")
+def test_function_transforms_and_other_numbers_take_the_plain_formula() -> None:
+    x, w = torch.randn(4, 5, 2, 6, 6), torch.randn(3, 2, 3, 3)
+    together = torch.func.vmap(lambda one: convolution(one, w, None))(x)
+    torch.testing.assert_close(together, torch.stack([F.conv2d(one, w) for one in x]))
+    assert convolution(x[0].double(), w.double(), None).dtype == torch.float64
+    assert convolution(x[0].to("meta"), w.to("meta"), None).shape == (5, 3, 4, 4)
+    with torch.autocast("cpu"):
+        assert convolution(x[0], w, None).dtype == torch.bfloat16
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("lenet")])
+def test_every_lenet_computes_the_same(name: str) -> None:
+    torch.manual_seed(2)
+    model = create_model(name)
+    images, labels = torch.randn(21, *model.input_size), torch.arange(21) % 10
+    results = []
+    for threads in (2, 0):
+        with native.active(threads):
+            scores = model(images)
+            loss = cross_entropy(scores, labels)
+            results.append([scores, *torch.autograd.grad(loss, list(model.parameters()))])
+    for one, other in zip(*results, strict=True):
+        assert error(one, other.double()) < 5e-5
+
+
+@pytest.fixture
+def compiler() -> None:
+    if not native.find().startswith(native.NATIVE):
+        pytest.skip(native.find())
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, and a process that has not looked for the library yet."""
+    folder = tmp_path / "a folder with spaces"
+    monkeypatch.setattr(native, "user_cache_path", lambda *a, **k: folder)
+    monkeypatch.setattr(native._State, "found", "")
+    monkeypatch.setattr(native._State, "library", None)
+    monkeypatch.delenv("HEIRLOOM_NATIVE", raising=False)
+    return folder
+
+
+def kept(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.so"))
+
+
+@pytest.mark.usefixtures("compiler")
+def test_compiled_once_and_mended_when_damaged(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = native.find()
+    assert first.startswith(native.NATIVE)
+    (library,) = kept(cache)
+    good = library.read_bytes()
+    with monkeypatch.context() as patch:  # no second time
+        patch.setattr(native, "_compiled", None)
+        patch.setattr(native._State, "found", "")
+        assert native.find() == first
+    key = library.name.partition("-")[0]
+    for damaged in (good[:-1] + b"?", b"", good[: len(good) // 2]):
+        library.unlink(missing_ok=True)  # it is open
+        library.write_bytes(damaged)
+        assert native._kept(library.parent, key) is None
+        library.write_bytes(damaged)
+    monkeypatch.setattr(native._State, "found", "")
+    assert native.find() == first
+    (library,) = kept(cache)
+    assert library.stem == f"{key}-{sha256(library.read_bytes())}"
+    assert [path.name for path in (cache / "kernels").iterdir()] == [library.name]  # nothing half-made
+
+
+@pytest.mark.usefixtures("compiler")
+def test_two_processes_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from heirloom.kernels import native; print(native.find())"]
+    settings = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HEIRLOOM_NATIVE": "1"}
+    both = [subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120)[0].strip() for process in both]
+    assert said == [native.find()] * 2
+
+
+@pytest.mark.parametrize(
+    ("reason", "name", "value"),
+    [
+        ("no C compiler", "PATH", ""),
+        ("no C compiler", "CC", "no-such-compiler"),
+        ("forbidden", "HEIRLOOM_NATIVE", "0"),
+        ("", "CC", "false"),
+        ("", "CC", f"{sys.executable} -S"),  # says a version, and does not compile
+        ("", "CC", "'"),
+    ],
+)
+def test_without_a_compiler_the_plain_formula(
+    reason: str, name: str, value: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = native.find()
+    assert said.startswith(f"plain: {reason}")
+    assert "\n" not in said
+    assert not kept(cache)
+    with native.active(2):
+        assert native.library_for(torch.randn(64, 1, 32, 32)) is None
+
+
+def test_a_cache_that_cannot_be_written(cache: Path) -> None:
+    cache.write_text("a file where the folder should be")
+    assert native.find().startswith("plain: ")
+
+
+def kernels_of(run: Path) -> str:
+    return str(json.loads((run / "versions.json").read_text())["kernels"])
+
+
+SHORT = dataclasses.replace(QUICK, epochs=1, train_limit=200)
+
+
+@pytest.mark.usefixtures("compiler")
+def test_a_run_says_what_it_took_and_is_proved_as_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = native.find()
+    runs = [tmp_path / name for name in ("two threads", "one thread", "plain")]
+    recipe = dataclasses.replace(SHORT, model="lenet5")
+    for run, threads in zip(runs, (None, 1, 1), strict=True):
+        with monkeypatch.context() as patch:
+            if run.name == "plain":
+                patch.setattr(native._State, "found", "plain: no C compiler")
+            for _ in train(recipe, out=run, threads=threads):
+                pass
+    assert [kernels_of(run) for run in runs] == [found, found, "plain: no C compiler"]
+    first, second, third = ((run / "model.safetensors").read_bytes() for run in runs)
+    assert first == second
+    assert first != third  # else nothing native was computed
+    assert prove(runs[1])
+    assert prove(runs[2])  # here, where there is a compiler now
+    versions = json.loads((runs[2] / "versions.json").read_text())
+    del versions["kernels"]  # as an older release wrote it
+    (runs[2] / "versions.json").write_text(json.dumps(versions))
+    assert prove(runs[2])
+
+
+@pytest.mark.usefixtures("compiler")
+def test_going_on_without_the_compiler_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = train(SHORT, out=tmp_path / "run", threads=1)
+    for _ in range(3):
+        next(events)
+    events.close()
+    monkeypatch.setattr(native._State, "found", "plain: no C compiler")
+    notes = [event.text for event in resume(tmp_path / "run") if isinstance(event, Note)]
+    assert any("kernels was native" in note for note in notes)
+    assert kernels_of(tmp_path / "run") == "plain: no C compiler"
+
+
+@pytest.mark.usefixtures("compiler")
+def test_only_training_compiles(cache: Path, finished_run: Path, heirloom: Heirloom) -> None:
+    for command in (["list"], ["summary", "lenet5"], ["evaluate", finished_run, "--data", "digits"]):
+        assert heirloom(*command).returncode == 0
+    assert not native._State.found
+    assert not cache.exists()
+
+
+@pytest.mark.usefixtures("compiler")
+def test_a_forked_process_makes_threads_of_its_own() -> None:
+    code = """
+import os, torch
+from heirloom.kernels import native
+from heirloom.kernels.squashing import scaled_tanh
+torch.set_num_threads(1)  # OpenMP's own threads do not outlive a fork
+x = torch.linspace(-3, 3, 400_000)
+with native.active(2):
+    before = scaled_tanh(x, 1.0, 1.0)
+    child = os.fork()
+    after = scaled_tanh(x, 1.0, 1.0)
+    if not child:
+        os._exit(0 if torch.equal(before, after) else 1)
+    print(os.waitpid(child, 0)[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "0"
+
+
+def test_the_source_lies_where_packages_take_it_from() -> None:
+    """Beside the Python files, all of which hatchling takes. Every function is there under its name."""
+    assert native.SOURCE.parent == Path(native.__file__).parent
+    source = native.SOURCE.read_text()
+    assert all(f"\nvoid {name}(" in source for name in native._ARGUMENTS)
