@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal, get_args
 
-from torch import device, nn
+from torch import nn
 
 from heirloom.errors import HeirloomError, nearest
+from heirloom.memory import garbage_waits
 from heirloom.models import create_model
-from heirloom.ops.shapes import Shapes
+from heirloom.ops.shapes import WithoutMemory
 from heirloom.rows import Row, Trace
 from heirloom.tracing import trace
 
@@ -105,15 +106,16 @@ def summary(
             "E-usage", f"unknown convention {convention!r}", why=nearest(convention, get_args(Convention))
         )
     name = ""
-    if isinstance(model, str):
-        name, model = model, _built(model, args)
-    return Summary(trace(model, input_size, name=name, lower_bound=lower_bound), convention, args)
+    with garbage_waits():
+        if isinstance(model, str):
+            name, model = model, _built(model, args)
+        return Summary(trace(model, input_size, name=name, lower_bound=lower_bound), convention, args)
 
 
 def _built(name: str, args: dict[str, Any]) -> nn.Module:
     """The network without memory, or with, where its constructor looks at values."""
     try:
-        with device("meta"), Shapes():
+        with WithoutMemory():
             return create_model(name, **args)
     except HeirloomError:
         return create_model(name, **args)

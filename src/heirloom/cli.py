@@ -18,6 +18,7 @@ import typer
 
 import heirloom
 from heirloom.errors import HeirloomError, nearest
+from heirloom.memory import garbage_waits
 from heirloom.models import arguments
 
 if TYPE_CHECKING:
@@ -144,22 +145,23 @@ def summary(
     format: Format = Form.text,
 ) -> None:
     """Account for every parameter, connection and operation of a network."""
-    from heirloom.accounting import summary
-    from heirloom.tables import memory_table, readable_depth, shares_table, summary_table
-
     if shares and memory is not None:
         raise HeirloomError("E-usage", "--shares and --memory", why="each is a table of its own")
 
-    books = summary(
-        model, _size(input_size), convention=convention.value, lower_bound=lower_bound, **arguments(arg or [])
-    )
-    if shares:
-        table = shares_table(books)
-    elif memory is not None:
-        table = memory_table(books, memory)
-    else:
-        table = summary_table(books, readable_depth(books) if depth is None else depth)
-    _print(table.render(format))
+    with garbage_waits():
+        from heirloom.accounting import summary
+        from heirloom.tables import memory_table, readable_depth, shares_table, summary_table
+
+        size, args = _size(input_size), arguments(arg or [])
+        books = summary(model, size, convention=convention.value, lower_bound=lower_bound, **args)
+        if shares:
+            table = shares_table(books)
+        elif memory is not None:
+            table = memory_table(books, memory)
+        else:
+            table = summary_table(books, readable_depth(books) if depth is None else depth)
+        text = table.render(format)
+    _print(text)
 
 
 @app.command()

@@ -5,8 +5,11 @@ system must clear each page again before the next update may touch it: up to a t
 small network. Three settings of the allocator end that. They change where numbers lie, not the numbers.
 """
 
+import contextlib
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
@@ -29,6 +32,22 @@ def keep_freed_memory() -> None:
         _State.kept = all(library.mallopt(key, value) == 1 for key, value in settings)
     except (OSError, AttributeError):
         return
+
+
+@contextlib.contextmanager
+def garbage_waits() -> Iterator[None]:
+    """Let Python look for garbage afterwards, not meanwhile.
+
+    For a second of work that keeps nearly all that it makes. One search walks through all that PyTorch has
+    loaded, which takes as long as to count a deep network, and the imports have left one due.
+    """
+    searches = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searches:
+            gc.enable()
 
 
 def allocator() -> str:

@@ -58,14 +58,15 @@ def trace(
         raise HeirloomError(
             "E-trace", f"{label} is compiled TorchScript", remedy="give the module that it was made from"
         )
-    if any(is_lazy(parameter) for parameter in model.parameters()):
+    parameters = list(model.parameters())
+    if any(is_lazy(parameter) for parameter in parameters):
         raise HeirloomError(
             "E-trace",
             f"{label} has layers whose sizes are not known yet",
             remedy="run it once before, or give the sizes instead of lazy layers",
         )
     if dtype is None:
-        numbers = (p.dtype for p in model.parameters() if p.is_floating_point())
+        numbers = (p.dtype for p in parameters if p.is_floating_point())
         dtype = next(numbers, torch.float32)
     hooks = []
     # Random numbers that a forward draws must not be missing afterwards.
@@ -125,6 +126,8 @@ class _Frame:
 
     module: nn.Module
     rule: Op | None
+    inside: bool
+    """Whether the rule of a module around it covers what it does."""
     first: int
     """Number of rows before."""
     children: int = 0
@@ -157,9 +160,10 @@ class _Tracer(TorchDispatchMode):
         self.producer: dict[int, int] = {id(self.input): 0}
         self.fields: dict[int, Field | None] = {id(self.input): image(size)}
         self.frames: list[_Frame] = []
+        self.rules: dict[type[nn.Module], Op | None] = {}
         self.names = {id(module): path for path, module in model.named_modules()}
         # Stored numbers by identity: a tensor that two modules share is one, and counts once.
-        self.stored: dict[int, Tensor] = {id(t): t for t in _stored(model)}
+        self.stored = _stored(*model.modules())
         self.sources: dict[int, frozenset[int]] = {key: frozenset([key]) for key in self.stored}
         # A forward may also know them by a reference of its own.
         self.sources |= {i: frozenset([id(t)]) for i, t in stand_ins.items() if id(t) in self.stored}
@@ -177,10 +181,13 @@ class _Tracer(TorchDispatchMode):
     def enter(self, module: nn.Module, args: Any) -> None:
         """Before a module's forward."""
         self.entered.add(id(module))
-        inside = self._inside_rule()
-        frame = _Frame(module, None, len(self.rows))
+        frame = _Frame(module, None, self._inside_rule(), len(self.rows))
         self.frames.append(frame)
-        frame.rule = None if inside else self._rule(module)
+        if not frame.inside:
+            kind = type(module)
+            if kind not in self.rules:
+                self.rules[kind] = self._rule(module)
+            frame.rule = self.rules[kind]
 
     def _rule(self, module: nn.Module) -> Op | None:
         """The rule of a module's class, or of the class whose forward it inherits."""
@@ -207,10 +214,13 @@ class _Tracer(TorchDispatchMode):
     def leave(self, module: nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
         """After a module's forward: a module with a rule becomes a row, others name the rows they made."""
         frame, path = self.frames[-1], self._path(module)
-        inputs = _tensors((args, kwargs))
+        inputs = _tensors((args, kwargs)) if frame.rule else []
         if frame.rule is not None:
             # Dropout and the identity return their input itself; a view tells before from after.
-            output = tree_map(lambda o: o.view_as(o) if any(o is i for i in inputs) else o, output)
+            if isinstance(output, Tensor):
+                output = _apart(output, inputs)
+            else:
+                output = tree_map(lambda o: _apart(o, inputs), output)
         self.frames.pop()
         results = _tensors(output)
         if not results:  # most likely an error, and perhaps its caller goes on without
@@ -224,7 +234,7 @@ class _Tracer(TorchDispatchMode):
         else:
             describe = next(d for cls, d in frame.rule.modules.items() if isinstance(module, cls))
             attrs = describe(module)
-            stored = frozenset(key for t in _stored(module) if (key := id(t)) in self.stored)
+            stored = frozenset(key for key in _stored(*module.modules()) if key in self.stored)
             row = self._add(frame.rule, attrs, inputs, stored, results, path or type(module).__name__)
             self._share(row, path)
         if self.frames and len(self.rows) > frame.first:
@@ -238,10 +248,11 @@ class _Tracer(TorchDispatchMode):
         kwargs = kwargs or {}
         name = f"aten.{func.overloadpacket.__name__}"
         operands = _tensors((args, kwargs))
-        depends = name not in SIZE_ONLY and any(id(t) in self.producer for t in operands)
+        depends = name not in SIZE_ONLY and any([id(t) in self.producer for t in operands])
         meta_args, meta_kwargs = args, kwargs
-        if depends or any(t.is_meta for t in operands):
-            if not all(t.is_meta for t in operands):
+        without = [t.is_meta for t in operands]
+        if depends or any(without):
+            if not all(without):
                 meta_args, meta_kwargs = tree_map(
                     lambda a: a.to("meta") if isinstance(a, Tensor) and not a.is_meta else a, (args, kwargs)
                 )
@@ -251,7 +262,7 @@ class _Tracer(TorchDispatchMode):
         results = _tensors(output)
         self.alive += [operands, results]
         sources = frozenset[int]().union(
-            *(self.sources.get(id(t), frozenset()) for t in operands if id(t) not in self.producer)
+            *[self.sources.get(id(t), ()) for t in operands if id(t) not in self.producer]
         )
         if not depends:
             for result in results:  # made of stored numbers alone, such as a transposed weight
@@ -408,7 +419,7 @@ class _Tracer(TorchDispatchMode):
         return path
 
     def _inside_rule(self) -> bool:
-        return any(frame.rule is not None for frame in self.frames)
+        return bool(self.frames) and (self.frames[-1].inside or self.frames[-1].rule is not None)
 
     def place(self) -> str:
         """Name of the module that is running."""
@@ -418,7 +429,7 @@ class _Tracer(TorchDispatchMode):
         """The rows, renumbered without gaps, with what did not run at the end."""
         rows = [row for row in self.rows if row.kind]
         for path, module in self.model.named_modules():
-            own = [id(t) for t in _stored(module, recurse=False) if id(t) not in self.owner]
+            own = [key for key in _stored(module) if key not in self.owner]
             if not own and not self._idle(module):
                 continue
             if path in self.calls:  # a mask, perhaps, that the layer keeps beside what it computes with
@@ -444,7 +455,7 @@ class _Tracer(TorchDispatchMode):
             callable_
             and id(module) not in self.entered
             and not any(module.children())
-            and not _stored(module)
+            and not _stored(*module.modules())
         )
 
 
@@ -458,15 +469,17 @@ def _end_as(row: Row, last: Row) -> None:
 _UNKNOWN = Op("unknown", lambda call: Counts(), lambda call, fields: None)
 
 
-def _stored(module: nn.Module, recurse: bool = True) -> list[Tensor]:
-    """Parameters, and persistent buffers of floating-point numbers: those that the paper calls fixed."""
-    found: list[Tensor] = list(module.parameters(recurse))
-    for part in module.modules() if recurse else [module]:
-        found += [
-            buffer
-            for name, buffer in part.named_buffers(recurse=False)
-            if name not in part._non_persistent_buffers_set and buffer.is_floating_point()
-        ]
+def _stored(*modules: nn.Module) -> dict[int, Tensor]:
+    """Parameters of these modules, and their persistent buffers of floating-point numbers, by identity.
+
+    Such buffers are the numbers that the papers call fixed.
+    """
+    found = {id(t): t for module in modules for t in module._parameters.values() if t is not None}
+    for module in modules:
+        for name, buffer in module._buffers.items():
+            persistent = name not in module._non_persistent_buffers_set
+            if buffer is not None and persistent and buffer.is_floating_point():
+                found[id(buffer)] = buffer
     return found
 
 
@@ -474,13 +487,22 @@ def _tensors(tree: Any) -> list[Tensor]:
     """All tensors in it, in order. Most trees are small, and PyTorch's general walk takes its time."""
     if isinstance(tree, Tensor):
         return [tree]
-    if tree is None or isinstance(tree, str | int | float):
-        return []
     if type(tree) is dict:
         tree = tuple(tree.values())
-    if type(tree) in (tuple, list):
-        return [tensor for part in tree for tensor in _tensors(part)]
-    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
+    if type(tree) not in (tuple, list):
+        return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
+    found = []
+    for part in tree:
+        if isinstance(part, Tensor):
+            found.append(part)
+        elif part is not None and not isinstance(part, str | int | float):
+            found += _tensors(part)
+    return found
+
+
+def _apart(output: Any, inputs: Sequence[Tensor]) -> Any:
+    """The output, or a view of it where it is one of the inputs itself."""
+    return output.view_as(output) if any(output is i for i in inputs) else output
 
 
 def _per_image(size: tuple[int, ...]) -> tuple[int, ...]:

@@ -125,4 +125,4 @@ class Op:
 
 def size_of(tensor: Tensor) -> tuple[int, ...]:
     """Its size as plain numbers."""
-    return tuple(int(n) for n in tensor.shape)
+    return tuple(map(int, tensor.shape))

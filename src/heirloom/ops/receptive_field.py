@@ -32,12 +32,13 @@ class Axis:
 
     def window(self, kernel: int, stride: int, padding: int, dilation: int, units: int) -> "Axis":
         """The axis behind a sliding window of ``kernel`` taps that gives ``units`` results."""
-        return replace(
-            self,
+        return Axis(
             size=self.size + (kernel - 1) * dilation * self.jump,
             jump=self.jump * stride,
             start=self.start - padding * self.jump,
             units=units,
+            dim=self.dim,
+            apart=self.apart,
         )
 
     def collapsed(self) -> "Axis":
@@ -71,7 +72,7 @@ class Field:
 
     def with_axes(self, axes: Sequence[Axis]) -> "Field":
         """The same with other axes."""
-        return replace(self, axes=tuple(axes))
+        return Field(tuple(axes), self.aligned)
 
     def windowed(
         self,

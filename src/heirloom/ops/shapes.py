@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._device import DeviceContext, _device_constructors
 from torch.utils._python_dispatch import TorchDispatchMode
 
 _ELEMENTWISE = """
@@ -54,6 +55,40 @@ class Shapes(TorchDispatchMode):
         return on_shapes(func, args, kwargs or {})
 
 
+_CONSTRUCTORS = _device_constructors()
+_FILLS = {Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_}
+_LOOKS = {torch._C._set_grad_enabled, Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_contiguous}
+
+
+class WithoutMemory(DeviceContext):
+    """While it is active, networks are built on the meta device, and nothing is drawn for their weights.
+
+    It is ``torch.device("meta")`` with `Shapes`, less what these cost a deep network: half the time of building
+    it goes into initial values that have no place.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("meta")  # type: ignore[no-untyped-call]
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """One function of PyTorch, before its gradients are thought of."""
+        kwargs = kwargs or {}
+        if func in _CONSTRUCTORS:
+            if kwargs.get("device") is None:
+                kwargs["device"] = self.device
+        elif func in _FILLS:
+            tensor = args[0]
+            # What PyTorch refuses, it shall refuse here.
+            if tensor.is_meta and not (tensor.requires_grad and torch.is_grad_enabled()):
+                return tensor
+        elif func not in _LOOKS and func.__name__ != "__get__":
+            with Shapes():
+                return func(*args, **kwargs)
+        return func(*args, **kwargs)
+
+
 _NUMBERS = (Tensor, float, int)
 Arguments = Mapping[str, Any]
 Quick = Callable[[tuple[Any, ...], Arguments], Any]
@@ -62,13 +97,12 @@ Quick = Callable[[tuple[Any, ...], Arguments], Any]
 
 def _plain(*tensors: Any) -> bool:
     """True for tensors of the meta device and of one floating-point type."""
-    return all(
-        (type(t) is Tensor or type(t) is nn.Parameter)
-        and t.is_meta
-        and t.is_floating_point()
-        and t.dtype == tensors[0].dtype
-        for t in tensors
-    )
+    for t in tensors:
+        if type(t) is not Tensor and type(t) is not nn.Parameter:
+            return False
+        if not t.is_meta or t.dtype != tensors[0].dtype:
+            return False
+    return bool(tensors[0].is_floating_point())
 
 
 def _contiguous(*tensors: Tensor) -> bool:
