@@ -1,15 +1,17 @@
 """Sizes on the meta device, beside those that PyTorch finds; and that its compiler is not loaded for them."""
 
+import contextlib
 import subprocess
 import sys
 
 import pytest
 import torch
+from torch import nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heirloom.models import MODELS
-from heirloom.ops.shapes import Shapes, on_shapes
+from heirloom.ops.shapes import Shapes, WithoutMemory, on_shapes
 
 aten = torch.ops.aten
 few = st.integers(0, 4)
@@ -184,6 +186,48 @@ def test_numbers_are_left_alone():
     with Shapes():
         torch.testing.assert_close(torch.relu(torch.tensor([-1.0, 2.0])) + 1, torch.tensor([1.0, 3.0]))
         assert torch.zeros(3).uniform_(1, 2).min() >= 1
+
+
+def test_nothing_is_drawn_without_memory(monkeypatch):
+    """A deep network is built by as many draws as a flat one: only what is new to PyTorch reaches it."""
+    drawn = []
+    original = nn.init._calculate_correct_fan
+    monkeypatch.setattr(
+        nn.init, "_calculate_correct_fan", lambda *a: drawn.append(tuple(a[0].shape)) or original(*a)
+    )
+    with WithoutMemory():
+        layers = [nn.Linear(3, 4) for _ in range(5)]
+        batch_norm = nn.BatchNorm2d(3)
+    assert drawn == [(4, 3)]
+    parts = [*layers, batch_norm]
+    assert all(t.is_meta for part in parts for t in (*part.parameters(), *part.buffers()))
+    assert torch.zeros(1).device.type == "cpu"  # it is over
+
+
+def test_what_is_refused_with_memory_is_refused_without():
+    def in_place_on_a_leaf():
+        nn.Linear(3, 4).weight.zero_()
+
+    def fans_of_a_vector():
+        nn.init.kaiming_uniform_(torch.empty(3, 4))
+        nn.init.kaiming_uniform_(torch.empty(3))
+
+    def unknown_name():
+        nn.init.kaiming_uniform_(torch.empty(3, 4))
+        nn.init.kaiming_uniform_(torch.empty(3, 4), nonlinearity="unknown")
+
+    for wrong in (in_place_on_a_leaf, fans_of_a_vector, unknown_name):
+        for mode in (contextlib.nullcontext(), WithoutMemory()):
+            with mode, pytest.raises((RuntimeError, ValueError)):
+                wrong()
+
+
+def test_what_is_given_a_place_stays_there():
+    with WithoutMemory():
+        kept = torch.full((3,), 2.0, device="cpu")
+        kept.fill_(5.0)
+        nn.init.constant_(kept[:1], 7.0)
+    assert kept.tolist() == [7.0, 5.0, 5.0]
 
 
 def test_books_do_not_load_a_compiler():

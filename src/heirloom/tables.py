@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,22 @@ def _json(table: Table) -> str:
     data = table.data
     if data is None:
         data = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    # A line for each row: that is how rows are read, searched and compared.
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    if not isinstance(data, dict):
+        return _lines("[]", map(encode, data)) + "\n"
+    parts = []
+    for key, value in data.items():
+        rows = isinstance(value, list) and value and isinstance(value[0], dict)
+        text = _lines("[]", map(encode, value), "  ") if rows else encode(value)
+        parts.append(f"{encode(key)}: {text}")
+    return _lines("{}", parts) + "\n"
+
+
+def _lines(brackets: str, items: Iterable[str], indent: str = "") -> str:
+    opening, closing = brackets
+    inside = f",\n{indent}  ".join(items)
+    return f"{opening}\n{indent}  {inside}\n{indent}{closing}" if inside else brackets
 
 
 _LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {

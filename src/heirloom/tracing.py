@@ -54,11 +54,12 @@ def trace(
     """
     label = name or type(model).__name__
     size = _size(model, input_size, label)
-    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+    modules = list(model.modules())
+    if any(isinstance(module, torch.jit.ScriptModule) for module in modules):
         raise HeirloomError(
             "E-trace", f"{label} is compiled TorchScript", remedy="give the module that it was made from"
         )
-    parameters = list(model.parameters())
+    parameters = [p for module in modules for p in module._parameters.values() if p is not None]
     if any(is_lazy(parameter) for parameter in parameters):
         raise HeirloomError(
             "E-trace",
@@ -73,7 +74,7 @@ def trace(
     with shapes_only(model) as stand_ins, torch.random.fork_rng(devices=[]), torch.no_grad():
         tracer = _Tracer(model, stand_ins, size, dtype, lower_bound)
         try:
-            for module in model.modules():
+            for module in modules:
                 # Last and first, so that the operations of the user's own hooks lie outside.
                 hooks.append(module.register_forward_pre_hook(tracer.enter))
                 hooks.append(
@@ -214,7 +215,7 @@ class _Tracer(TorchDispatchMode):
     def leave(self, module: nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
         """After a module's forward: a module with a rule becomes a row, others name the rows they made."""
         frame, path = self.frames[-1], self._path(module)
-        inputs = _tensors((args, kwargs)) if frame.rule else []
+        inputs = _tensors((*args, *kwargs.values())) if frame.rule else []
         if frame.rule is not None:
             # Dropout and the identity return their input itself; a view tells before from after.
             if isinstance(output, Tensor):
@@ -247,7 +248,9 @@ class _Tracer(TorchDispatchMode):
         """One low-level operation: done on shapes, and written down unless a module's rule covers it."""
         kwargs = kwargs or {}
         name = f"aten.{func.overloadpacket.__name__}"
-        operands = _tensors((args, kwargs))
+        operands = _tensors((*args, *kwargs.values()))
+        if not operands:
+            return on_shapes(func, args, kwargs)
         depends = name not in SIZE_ONLY and any([id(t) in self.producer for t in operands])
         meta_args, meta_kwargs = args, kwargs
         without = [t.is_meta for t in operands]

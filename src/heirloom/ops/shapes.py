@@ -57,18 +57,21 @@ class Shapes(TorchDispatchMode):
 
 _CONSTRUCTORS = _device_constructors()
 _FILLS = {Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_}
+_DRAWS = {nn.init.uniform_, nn.init.normal_, nn.init.constant_, nn.init.kaiming_uniform_}
 _LOOKS = {torch._C._set_grad_enabled, Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_contiguous}
 
 
 class WithoutMemory(DeviceContext):
     """While it is active, networks are built on the meta device, and nothing is drawn for their weights.
 
-    It is ``torch.device("meta")`` with `Shapes`, less what these cost a deep network: half the time of building
-    it goes into initial values that have no place.
+    It is ``torch.device("meta")`` with `Shapes`, less what these cost a deep network: nearly half the time of
+    building one would go into initial values that have no place.
     """
 
     def __init__(self) -> None:
         super().__init__("meta")  # type: ignore[no-untyped-call]
+        self.accepted: set[Any] = set()
+        """What PyTorch has once not refused: the function, the kind of tensor, all other arguments."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -79,10 +82,17 @@ class WithoutMemory(DeviceContext):
             if kwargs.get("device") is None:
                 kwargs["device"] = self.device
         elif func in _FILLS:
-            tensor = args[0]
-            # What PyTorch refuses, it shall refuse here.
-            if tensor.is_meta and not (tensor.requires_grad and torch.is_grad_enabled()):
-                return tensor
+            # A weight is only written while no gradients are kept; otherwise PyTorch is to refuse.
+            if args[0].is_meta and not (args[0].requires_grad and torch.is_grad_enabled()):
+                return args[0]
+        elif func in _DRAWS and kwargs["tensor"].is_meta:
+            tensor = kwargs["tensor"]
+            draw = (func, tensor.ndim, tensor.dtype, *[v for k, v in kwargs.items() if k != "tensor"])
+            if draw not in self.accepted:
+                with Shapes():
+                    func(*args, **kwargs)
+                self.accepted.add(draw)
+            return tensor
         elif func not in _LOOKS and func.__name__ != "__get__":
             with Shapes():
                 return func(*args, **kwargs)
