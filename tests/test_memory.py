@@ -1,5 +1,6 @@
 """Keeping freed memory changes speed, not results; and only glibc is told."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -68,3 +69,21 @@ def test_training_does_without_the_compiler(tmp_path: Path) -> None:
         cwd=Path(__file__).parent, check=True, timeout=120, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout == "False\n"
+
+
+def test_garbage_waits_and_is_searched_for_again() -> None:
+    assert gc.isenabled()
+    with pytest.raises(KeyError), memory.garbage_waits():
+        assert not gc.isenabled()
+        with memory.garbage_waits():
+            pass
+        assert not gc.isenabled()  # the outer one still holds
+        raise KeyError
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with memory.garbage_waits():
+            pass
+        assert not gc.isenabled()  # as the user has it
+    finally:
+        gc.enable()

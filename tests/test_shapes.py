@@ -6,9 +6,9 @@ import sys
 
 import pytest
 import torch
-from torch import nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from heirloom.models import MODELS
 from heirloom.ops.shapes import Shapes, WithoutMemory, on_shapes

@@ -201,6 +201,20 @@ def test_marks_of_each_format_are_escaped():
     assert json.loads(NASTY.render("json"))[0] == {"name": "a|b", "count": 1_234, "words": "50 % & more"}
 
 
+def test_json_has_a_line_for_each_row():
+    books = summary("lenet5")
+    text = summary_table(books).render("json")
+    assert json.loads(text) == books.as_dict()
+    lines = [line for line in text.splitlines() if line.startswith("    {")]
+    assert [json.loads(line.rstrip(",")) for line in lines] == books.as_dict()["rows"]
+    assert json.loads(NASTY.render("json")) == [
+        dict(zip(NASTY.columns, row, strict=True)) for row in NASTY.rows
+    ]
+    assert len(NASTY.render("json").splitlines()) == 2 + len(NASTY.rows)
+    for data in ({}, [], {"none": []}, {"words": ["a"]}, {"é": [{"ß": None}]}):
+        assert json.loads(Table("", [], [], data=data).render("json")) == data
+
+
 def test_a_table_without_rows_and_an_unknown_format():
     empty = Table("nothing", ["a"], [])
     assert all(empty.render(form).endswith("\n") for form in FORMATS)

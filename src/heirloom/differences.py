@@ -98,7 +98,7 @@ def difference_table(found: Sequence[Difference], first: str, second: str) -> Ta
         rows if numbers else [row[:4] for row in rows],
         notes=[f"{number}: {text}" for text, number in numbers.items()],
         data=records,
-        records=records,
+        records=lambda: records,
     )
 
 

@@ -46,7 +46,7 @@ class Table:
     totals: Sequence[Cell] = ()
     notes: Sequence[str] = ()
     data: Any = None
-    records: Sequence[dict[str, Cell]] = ()
+    records: Callable[[], Sequence[dict[str, Cell]]] | None = None
     """What the CSV form writes instead of the cells; the first one's keys are its headings."""
     counts: frozenset[str] = frozenset()
     """Headings of the columns where the text form sets a zero as a dot: there is none of it."""
@@ -98,7 +98,8 @@ def _markdown(table: Table) -> str:
 
 def _csv(table: Table) -> str:
     out = io.StringIO()
-    records = table.records or [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    cells = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    records = table.records() if table.records else cells
     heads = list(records[0]) if records else table.columns
     writer = csv.DictWriter(out, heads, restval="", lineterminator="\n")
     writer.writeheader()
@@ -125,9 +126,8 @@ def _json(table: Table) -> str:
 
 
 def _lines(brackets: str, items: Iterable[str], indent: str = "") -> str:
-    opening, closing = brackets
     inside = f",\n{indent}  ".join(items)
-    return f"{opening}\n{indent}  {inside}\n{indent}{closing}" if inside else brackets
+    return f"{brackets[0]}\n{indent}  {inside}\n{indent}{brackets[1]}" if inside else brackets
 
 
 _LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
@@ -231,8 +231,10 @@ def summary_table(summary: Summary, depth: int = 0) -> Table:
         for i in spare:
             del line[i]  # type: ignore[attr-defined]
     dotted = frozenset(_COUNTS.values())
-    records = [_record(row, summary) for row in summary.rows]
-    records.append({"layer": "total", **totals})
+
+    def records() -> list[dict[str, Cell]]:
+        return [*(_record(row, summary) for row in summary.rows), {"layer": "total", **totals}]
+
     return Table(title, heads, rows, sums, notes, summary.as_dict(), records, counts=dotted)
 
 
@@ -284,7 +286,7 @@ def shares_table(summary: Summary) -> Table:
         "totals": totals,
         "multiply_add_share": multiply_adds,
     }
-    return Table(title, heads, rows, sums, notes, data, kinds, counts=frozenset(columns.values()))
+    return Table(title, heads, rows, sums, notes, data, lambda: kinds, counts=frozenset(columns.values()))
 
 
 def memory_table(summary: Summary, batch: int) -> Table:
@@ -312,7 +314,7 @@ def memory_table(summary: Summary, batch: int) -> Table:
         "totals": dict(zip(STATE, sums[1:], strict=True)),
     }
     title = f"{network}: bytes in training, batch of {batch}"
-    return Table(title, heads, rows, sums, notes, data, records, counts=frozenset(STATE))
+    return Table(title, heads, rows, sums, notes, data, lambda: records, counts=frozenset(STATE))
 
 
 _LABELS = {"connections": "connections", "macs": "MACs", "flops": "FLOPs"}

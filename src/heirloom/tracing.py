@@ -54,12 +54,12 @@ def trace(
     """
     label = name or type(model).__name__
     size = _size(model, input_size, label)
-    modules = list(model.modules())
-    if any(isinstance(module, torch.jit.ScriptModule) for module in modules):
+    names = {module: path for path, module in model.named_modules()}
+    if any(isinstance(module, torch.jit.ScriptModule) for module in names):
         raise HeirloomError(
             "E-trace", f"{label} is compiled TorchScript", remedy="give the module that it was made from"
         )
-    parameters = [p for module in modules for p in module._parameters.values() if p is not None]
+    parameters = [p for module in names for p in module._parameters.values() if p is not None]
     if any(is_lazy(parameter) for parameter in parameters):
         raise HeirloomError(
             "E-trace",
@@ -72,9 +72,9 @@ def trace(
     hooks = []
     # Random numbers that a forward draws must not be missing afterwards.
     with shapes_only(model) as stand_ins, torch.random.fork_rng(devices=[]), torch.no_grad():
-        tracer = _Tracer(model, stand_ins, size, dtype, lower_bound)
+        tracer = _Tracer(model, names, stand_ins, size, dtype, lower_bound)
         try:
-            for module in modules:
+            for module in names:
                 # Last and first, so that the operations of the user's own hooks lie outside.
                 hooks.append(module.register_forward_pre_hook(tracer.enter))
                 hooks.append(
@@ -148,6 +148,7 @@ class _Tracer(TorchDispatchMode):
     def __init__(
         self,
         model: nn.Module,
+        names: Mapping[nn.Module, str],
         stand_ins: Mapping[int, Tensor],
         size: tuple[int, ...],
         dtype: torch.dtype,
@@ -162,9 +163,9 @@ class _Tracer(TorchDispatchMode):
         self.fields: dict[int, Field | None] = {id(self.input): image(size)}
         self.frames: list[_Frame] = []
         self.rules: dict[type[nn.Module], Op | None] = {}
-        self.names = {id(module): path for path, module in model.named_modules()}
+        self.names = {id(module): path for module, path in names.items()}
         # Stored numbers by identity: a tensor that two modules share is one, and counts once.
-        self.stored = _stored(*model.modules())
+        self.stored = _stored(*names)
         self.sources: dict[int, frozenset[int]] = {key: frozenset([key]) for key in self.stored}
         # A forward may also know them by a reference of its own.
         self.sources |= {i: frozenset([id(t)]) for i, t in stand_ins.items() if id(t) in self.stored}
@@ -365,9 +366,9 @@ class _Tracer(TorchDispatchMode):
         if seen is None:
             return
         row.aligned = seen.aligned
-        row.receptive_field = tuple(axis.size for axis in seen.axes)
-        row.jump = tuple(axis.jump for axis in seen.axes)
-        row.start = tuple(axis.start for axis in seen.axes)
+        row.receptive_field = tuple([axis.size for axis in seen.axes])
+        row.jump = tuple([axis.jump for axis in seen.axes])
+        row.start = tuple([axis.start for axis in seen.axes])
 
     def _name(self, frame: _Frame, path: str) -> None:
         """Name the rows that a module's own forward made.
@@ -477,8 +478,9 @@ def _stored(*modules: nn.Module) -> dict[int, Tensor]:
 
     Such buffers are the numbers that the papers call fixed.
     """
-    found = {id(t): t for module in modules for t in module._parameters.values() if t is not None}
+    found: dict[int, Tensor] = {}
     for module in modules:
+        found |= {id(t): t for t in module._parameters.values() if t is not None}
         for name, buffer in module._buffers.items():
             persistent = name not in module._non_persistent_buffers_set
             if buffer is not None and persistent and buffer.is_floating_point():

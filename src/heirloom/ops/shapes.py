@@ -69,7 +69,7 @@ class WithoutMemory(DeviceContext):
     """
 
     def __init__(self) -> None:
-        super().__init__("meta")  # type: ignore[no-untyped-call]
+        super().__init__("meta")
         self.accepted: set[Any] = set()
         """What PyTorch has once not refused: the function, the kind of tensor, all other arguments."""
 
