@@ -18,7 +18,18 @@ from heirloom.runs import Run
 from heirloom.weights import load_model
 
 Line = Mapping[str, str]
-CONDITIONS = ("heirloom", "python", "torch", "numpy", "system", "processor", "device", "threads", "allocator")
+CONDITIONS = (
+    "heirloom",
+    "python",
+    "torch",
+    "numpy",
+    "system",
+    "processor",
+    "device",
+    "threads",
+    "allocator",
+    "kernels",
+)
 COLUMNS = (
     "recipe", "seed", "model", "parameters", "data", "split", "images", "epochs", "minutes", "metric",
     "correct", "n", "accuracy", "low", "high", *CONDITIONS,

@@ -6,7 +6,7 @@ from typing import Any
 TARGET = 0.99
 """Mean test accuracy on MNIST that a whole process has to reach."""
 
-PEER_EPOCHS = 4
+PEER_EPOCHS = 6
 """Of the peer's process; each of them is judged, and the first that reaches the target counts."""
 
 OURS = {

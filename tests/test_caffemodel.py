@@ -100,7 +100,7 @@ def test_the_dialect_of_2014() -> None:
     assert found["fc.weight"].flatten().tolist() == WEIGHT
 
 
-@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     values=st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=12),
     packed=st.booleans(), double=st.booleans(), legacy=st.booleans(), old=st.booleans(),
@@ -180,7 +180,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, data: bytes, words: s
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=400, deadline=None, database=None, derandomize=True)
+@settings(max_examples=400)
 @given(chance=st.randoms(use_true_random=False), old=st.booleans(), cut=st.booleans())
 def test_spoiled_files_give_one_line_and_no_more_memory_than_they_have(
     tmp_path_factory: pytest.TempPathFactory, chance: "st.random.Random", old: bool, cut: bool
@@ -206,7 +206,7 @@ def test_spoiled_files_give_one_line_and_no_more_memory_than_they_have(
     assert most < 1_000_000
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_a_value_error(data: bytes) -> None:
     try:

@@ -15,7 +15,7 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation, uniform
 from heirloom.errors import HeirloomError
 
-QUIET = settings(max_examples=50, deadline=None, database=None, derandomize=True)
+QUIET = settings(max_examples=50)
 
 
 def test_the_digits_are_scikit_learns() -> None:

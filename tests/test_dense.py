@@ -142,7 +142,7 @@ def chains(draw):
     return Chain(size, **layers).double().eval(), step
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chains(), st.integers(0, 7), st.integers(0, 7))
 @torch.no_grad()
 def test_any_chain_without_padding(made, down, right):

@@ -26,7 +26,7 @@ def test_a_published_interval() -> None:
     )
 
 
-@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_interval_solves_its_equation(counts: tuple[int, int]) -> None:
     """Its ends are where the distance from the observed share is z standard deviations."""

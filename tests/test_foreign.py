@@ -447,7 +447,7 @@ def small_files() -> list[tuple[str, bytes]]:
     return [*found, ("a.npz", out.getvalue()), ("a.safetensors", safetensors.torch.save(state))]
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=300)
 @given(chance=st.randoms(use_true_random=False), which=st.integers(0, 3), cut=st.booleans())
 def test_spoiled_files_give_one_line(
     tmp_path_factory: pytest.TempPathFactory, small_files: Any, chance: Any, which: int, cut: bool

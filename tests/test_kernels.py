@@ -27,7 +27,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("name", PAIRS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(size=SIZES, levels=st.sampled_from([0, 2, 3]), seed=st.integers(0, 2**31))
 def test_equal_to_the_plain_formula(
     name: str, size: tuple[int, int, int, int], levels: int, seed: int

@@ -84,7 +84,7 @@ def test_what_lrn_refuses():
 # The fast path -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     sizes=st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4)),
     groups=st.integers(1, 3),
@@ -201,7 +201,7 @@ def test_within_a_map_of_equals():
 # Rounded up --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 2), st.integers(7, 15), st.integers(7, 15))
 def test_as_many_outputs_as_the_formula_says(stride, kernel, padding, height, width):
     """And the zeros lie on the right and at the bottom: all that is not at those edges is PyTorch's."""

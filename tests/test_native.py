@@ -63,7 +63,7 @@ LAYOUTS = ("as it comes", "images last", "a part", "channels last")
 
 
 @pytest.mark.usefixtures("on")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     images=st.sampled_from([1, 2, 15, 16, 17, 33, 48]),
     maps=st.tuples(st.integers(1, 7), st.integers(1, 7)),
@@ -138,11 +138,11 @@ def test_as_exact_as_pytorchs(size: tuple[int, ...], weight: tuple[int, ...]) ->
 
 @pytest.mark.usefixtures("on")
 def test_frozen_weights_and_an_input_without_gradient() -> None:
-    x, w = torch.randn(20, 3, 9, 9), torch.randn(4, 3, 3, 3)
+    generator = torch.Generator().manual_seed(0)
+    x, w = torch.randn(20, 3, 9, 9, generator=generator), torch.randn(4, 3, 3, 3, generator=generator)
     (by_weight,) = torch.autograd.grad(convolution(x, w.requires_grad_(), None).sum(), w)
-    torch.testing.assert_close(
-        by_weight, x.unfold(2, 7, 1).unfold(3, 7, 1).sum((0, 4, 5)).expand(4, -1, -1, -1)
-    )
+    terms = x.double().unfold(2, 7, 1).unfold(3, 7, 1)
+    assert error(by_weight, terms.sum((0, 4, 5)).expand(4, -1, -1, -1), terms.abs().sum((0, 4, 5))) < 1e-6
     y = convolution(x.requires_grad_(), w.detach(), None)
     torch.testing.assert_close(y, F.conv2d(x, w))
     (by_input,) = torch.autograd.grad(y.sum(), x)
@@ -153,7 +153,7 @@ SIZES = st.tuples(st.sampled_from([2, 5, 16, 33]), st.integers(1, 4), st.integer
 
 
 @pytest.mark.usefixtures("on")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(size=SIZES, levels=st.sampled_from([0, 2, 3]), seed=st.integers(0, 2**31))
 def test_largest_of_four_ties_included(size: tuple[int, int, int, int], levels: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -169,7 +169,7 @@ def test_largest_of_four_ties_included(size: tuple[int, int, int, int], levels: 
 
 
 @pytest.mark.usefixtures("on")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(size=SIZES, trained=st.booleans(), seed=st.integers(0, 2**31))
 def test_sum_of_four_with_coefficient_and_bias(
     size: tuple[int, int, int, int], trained: bool, seed: int
@@ -186,12 +186,20 @@ def test_sum_of_four_with_coefficient_and_bias(
     ours = [t.requires_grad_() for t in ours]
     out = sum_of_2x2(*ours)
     grad = torch.randn(out.shape, generator=generator)
-    assert error(out, truth) < 1e-6
-    for one, other in zip(
-        torch.autograd.grad(out, ours, grad), torch.autograd.grad(truth, exact, grad.double()), strict=True
+    # Sums may come out near 0: their error is measured by the sum of the magnitudes.
+    magnitudes = [t.detach().abs().requires_grad_() for t in exact]
+    largest = F.avg_pool2d(magnitudes[0], 2, divisor_override=1)
+    if trained:
+        largest = largest * magnitudes[1] + magnitudes[2]
+    assert error(out, truth, largest) < 1e-6
+    for one, other, scale in zip(
+        torch.autograd.grad(out, ours, grad),
+        torch.autograd.grad(truth, exact, grad.double()),
+        torch.autograd.grad(largest, magnitudes, grad.double().abs()),
+        strict=True,
     ):
         assert one.shape == other.shape
-        assert error(one, other) < 1e-5
+        assert error(one, other, scale) < 1e-6
 
 
 @pytest.mark.usefixtures("on")

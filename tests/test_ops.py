@@ -416,7 +416,7 @@ def chains(draw):
     return nn.Sequential(*layers)
 
 
-@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@settings(max_examples=60)
 @given(chains())
 def test_random_chains(net):
     size = (1, 19, 23)

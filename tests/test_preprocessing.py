@@ -46,7 +46,7 @@ def test_warped_to_a_square_and_its_middle() -> None:
     assert np.abs(ours - theirs).max() <= 1
 
 
-@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     height=st.integers(1, 70), width=st.integers(1, 70), box=st.integers(24, 40), h=st.integers(1, 24),
     w=st.integers(1, 24), how=st.sampled_from(["crop", "warp", "fit"]),

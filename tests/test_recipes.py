@@ -106,7 +106,7 @@ def test_settings_that_exclude_each_other() -> None:
     assert BASE.changed(["schedule=steps", "lr_steps=2:0.5 7:0.1"]).lr_factor(6) == 0.5
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     st.dictionaries(
         st.sampled_from([f.name for f in dataclasses.fields(Recipe)]) | st.text(max_size=5),

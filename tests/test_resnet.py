@@ -32,7 +32,7 @@ def without_memory(make, *args, **options):
 # Counts in closed form ---------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None, database=None, derandomize=True)
+@settings(max_examples=25)
 @given(n=st.integers(1, 9), classes=st.integers(1, 12), option=st.sampled_from("ABC"))
 def test_parameters_of_6n_plus_2_layers(n, classes, option):
     wide = (16, 32, 64)
@@ -46,7 +46,7 @@ def test_parameters_of_6n_plus_2_layers(n, classes, option):
                for name, m in net.named_modules()) == 6 * n + 2  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, database=None, derandomize=True)
+@settings(max_examples=25)
 @given(n=st.integers(1, 5), k=st.integers(1, 6))
 def test_parameters_of_6n_plus_4_layers(n, k):
     # Batch normalisation stands before each convolution and at the end.
@@ -59,7 +59,7 @@ def test_parameters_of_6n_plus_4_layers(n, k):
     assert sum(p.numel() for p in net.parameters()) == total + 2 * before + 10 * (before + 1)
 
 
-@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     in_maps=st.sampled_from([8, 16, 32]),
     maps=st.sampled_from([4, 8]),

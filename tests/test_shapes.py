@@ -50,7 +50,6 @@ sizes = st.lists(st.sampled_from([1, 1, 2, 3]), max_size=3)
 
 
 @given(sizes, sizes, st.sampled_from(["add", "sub", "mul", "div"]), st.booleans())
-@settings(deadline=None)
 def test_arithmetic(one, other, name, in_place):
     func = getattr(aten, name + "_" * in_place).Tensor
     a = meta(*one)
@@ -79,7 +78,6 @@ def test_elementwise(func):
 
 
 @given(st.lists(st.integers(1, 3), min_size=3, max_size=3), st.permutations([0, 1, 2]), st.integers(0, 2))
-@settings(deadline=None)
 def test_parts_and_turned_tensors(size, order, axis):
     whole = meta(*[n + 2 for n in size])
     part = whole
@@ -107,7 +105,7 @@ def window(axes=2):
     dilation=st.tuples(*[st.integers(1, 2)] * 2).map(list),
     bias=st.sampled_from([None, 0, 1]),
 )
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_convolution(maps, image, kernel, stride, padding, dilation, bias):
     into, out, groups = maps
     weight = meta(out, max(1, into // groups), *kernel)
@@ -134,7 +132,7 @@ def test_a_usual_convolution_is_answered():
     dilation=st.sampled_from([1, 2]),
     ceil=st.booleans(),
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_pooling(image, kernel, stride, padding, dilation, ceil):
     x = meta(2, 3, *image)
     same(aten.max_pool2d_with_indices.default, x, kernel, stride, padding, [dilation] * 2, ceil)
@@ -150,7 +148,6 @@ def test_usual_pooling_is_answered():
 
 
 @given(*[few] * 4, st.integers(1, 2))
-@settings(deadline=None)
 def test_linear(rows, inner, other, columns, wrong):
     bias, a, b = meta(columns), meta(rows, inner), meta(columns, inner).t()
     assert same(aten.addmm.default, bias, a, b)
@@ -168,14 +165,12 @@ def test_batch_norm_and_what_follows():
 
 
 @given(st.lists(st.tuples(small, small, st.just(3)), min_size=1, max_size=3), st.integers(-4, 3))
-@settings(deadline=None)
 def test_cat(sizes, dim):
     same(aten.cat.default, [meta(*size) for size in sizes], dim)
     assert same(aten.cat.default, [meta(*sizes[0]), meta(*sizes[0])], dim % 3 - 3)
 
 
 @given(st.lists(st.integers(-4, 3), max_size=3), st.booleans())
-@settings(deadline=None)
 def test_reductions(dims, keep):
     for func in (aten.mean.dim, aten.sum.dim_IntList):
         same(func, meta(2, 3, 4), dims, keep)

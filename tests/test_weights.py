@@ -82,7 +82,7 @@ def test_every_flipped_bit_is_noticed(file: Path) -> None:
         assert caught.value.code == "E-weights"
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=400), header=st.booleans())
 def test_any_bytes_at_all_give_one_clear_line(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, header: bool

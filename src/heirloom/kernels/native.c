@@ -47,8 +47,9 @@ static int blocks_of(int images) { return (images + LANES - 1) / LANES; }
 
 #define MOST_THREADS 8 /* layers this small have not more to do at a time */
 #define SPIN_NS 200000 /* a helper's wait for the next call */
-#define LATE_NS 200000 /* a caller's wait for the last pieces: other programs need the cores, */
-#define ALONE 512      /* and so many calls do without helpers */
+#define LATE_NS 200000 /* a caller's wait for the last pieces: another program has the core, */
+#define SHORTEST 16    /* and so many calls do without helpers, */
+#define LONGEST 1024   /* or, where helpers are late again and again, up to so many */
 
 typedef void work(const void *layer, int piece, int thread);
 
@@ -61,8 +62,12 @@ static struct {
     pthread_mutex_t mutex;
     pthread_cond_t called;
     atomic_int alone; /* calls that do without helpers */
+    int pause;        /* as many, when one is late again */
     int helpers;
-} pool = {.busy = ATOMIC_FLAG_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER, .called = PTHREAD_COND_INITIALIZER};
+} pool = {.busy = ATOMIC_FLAG_INIT,
+          .mutex = PTHREAD_MUTEX_INITIALIZER,
+          .called = PTHREAD_COND_INITIALIZER,
+          .pause = SHORTEST};
 
 static uint64_t call_number(void) { return atomic_load(&pool.ticket) >> 32; }
 
@@ -149,8 +154,12 @@ static void share(work *function, const void *layer, int pieces, int threads)
     const long began = nanoseconds();
     for (int spins = 1; atomic_load(&pool.done) < pieces; spins++)
         spins % 256 ? pause_briefly() : (void)sched_yield();
-    if (nanoseconds() > began + LATE_NS)
-        atomic_store(&pool.alone, ALONE);
+    if (nanoseconds() > began + LATE_NS) {
+        atomic_store(&pool.alone, pool.pause);
+        pool.pause = least(2 * pool.pause, LONGEST);
+    } else if (pool.pause > SHORTEST) {
+        pool.pause--;
+    }
     atomic_flag_clear(&pool.busy);
 }
 

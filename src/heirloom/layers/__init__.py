@@ -1,0 +1,29 @@
+"""What PyTorch lacks: the layers that the papers describe and no library has.
+
+All image tensors are (B, C, H, W), batch, maps, rows, columns.
+"""
+
+from heirloom.layers.convolutions import CeilConv2d, Conv2d, TableConv2d
+from heirloom.layers.networks import Chain, WithAux, check_input
+from heirloom.layers.normalisation import LRN, WithinMapNorm
+from heirloom.layers.pooling import AvgPool2d, L2Pool2d, MaxPool2d, MinPool2d, Subsampling
+from heirloom.layers.units import RBF, Gaussian, ScaledTanh
+
+__all__ = [
+    "LRN",
+    "RBF",
+    "AvgPool2d",
+    "CeilConv2d",
+    "Chain",
+    "Conv2d",
+    "Gaussian",
+    "L2Pool2d",
+    "MaxPool2d",
+    "MinPool2d",
+    "ScaledTanh",
+    "Subsampling",
+    "TableConv2d",
+    "WithAux",
+    "WithinMapNorm",
+    "check_input",
+]
