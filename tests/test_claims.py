@@ -95,6 +95,10 @@ BOOKS = summary("lenet5")
         (Claim("parameters", 60_001, "somebody", off=1, why="one more"), "contradicts: one more"),
         (Claim("parameters", 60_001, "hearsay", verified=False, why="?"), "unresolved: ?"),
         (Claim("parameters", 60_000, "hearsay", verified=False), "matches (second hand)"),
+        (
+            Claim("parameters", 60_001, "hearsay", off=1, why="one more", verified=False),
+            "contradicts (second hand): one more",
+        ),
         (Claim("connections", 151_600, "paper", layer="c3"), "matches"),
         (Claim("connections", 151_601, "paper", layer="c3"), "wrong"),
         (Claim("receptive_field", 14, "arithmetic", layer="c3"), "matches"),

@@ -10,7 +10,7 @@ from torch import nn
 
 from heirloom import dense
 from heirloom.errors import HeirloomError
-from heirloom.layers import Chain, ScaledTanh
+from heirloom.layers import Chain, L2Pool2d, MinPool2d, ScaledTanh
 from heirloom.models import create_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -188,6 +188,18 @@ def test_a_network_of_fully_connected_layers_alone():
     torch.testing.assert_close(maps[:, :, 1, 2], net(images(net, more=(1, 2))[:, :, 1:, 2:]))
 
 
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(4), nn.AvgPool2d(4), MinPool2d(4), L2Pool2d(4)])
+def test_pooling_of_whole_maps_slides(pool):
+    net = Chain((1, 6, 6), c=nn.Conv2d(1, 2, 3), pool=pool, flatten=nn.Flatten(), fc=nn.Linear(2, 3))
+    net = net.double().eval()
+    x = images(net, more=(2, 3))
+    maps = dense(net)(x)
+    assert maps.shape == (2, 3, 3, 4)
+    for i, j in ((0, 0), (2, 3), (1, 2)):
+        torch.testing.assert_close(maps[:, :, i, j], net(x[:, :, i : i + 6, j : j + 6]))
+    assert pool.stride == 4
+
+
 def test_normalised_elements_of_a_vector_become_normalised_maps():
     layers = {
         "flatten": nn.Flatten(),
@@ -256,6 +268,24 @@ def own(function, **parts):
             "E-model",
             r"would give \(1, 2\), not \(1, 2, 1, 1\): let nn.Flatten",
         ),
+        (
+            own(lambda net, x: net.c(x).mean((2, 3), keepdim=True), c=nn.Conv2d(1, 2, 3)),
+            "E-model",
+            r"reads the whole image",
+        ),
+        (
+            own(lambda net, x: net.c(net.u(x)), u=nn.Upsample(size=(8, 8)), c=nn.Conv2d(1, 2, 8)),
+            "E-model",
+            r"twice the size would give \(1, 2, 1, 1\)",
+        ),
+        (
+            own(
+                lambda net, x: net.fc(net.fc(net.flat(x))), flat=nn.Flatten(), fc=nn.Linear(64, 64)
+            ),
+            "E-model",
+            r"fc: it is used twice, on \(1, 8, 8\) and on \(64, 1, 1\)",
+        ),
+        (dense(Chain((1, 4, 4), flatten=nn.Flatten(), fc=nn.Linear(16, 2))), "E-model", "is dense already"),
         (nn.Linear(3, 3), "E-input-size", "the input size of Linear is not known"),
         (own(lambda net, x: net.c(x), c=nn.Conv2d(3, 2, 3)), "E-argument", "Call does not run: dense"),
     ],

@@ -167,3 +167,14 @@ def test_remarks_number_the_sources():
     for row, difference in zip(table.rows, found, strict=True):
         given = {text for text in (difference.first_source, difference.second_source) if text}
         assert {remarks[mark] for mark in row[-1].split(", ")} == given
+
+
+def test_what_a_normalisation_adds_is_a_difference():
+    def net(**options):
+        return nn.Sequential(nn.BatchNorm2d(4, **options), nn.GroupNorm(2, 4, eps=options.get("eps", 1e-5)))
+
+    found = diff(summary(net(), (4, 5, 5)), summary(net(eps=0.5, momentum=0.9), (4, 5, 5)))
+    assert {(d.layer, d.what, d.first, d.second) for d in found} == {
+        ("0", "momentum", "0.1", "0.9"), ("0", "eps", "1e-05", "0.5"), ("1", "eps", "1e-05", "0.5")
+    }  # fmt: skip
+    assert "Initial weights are not compared" in difference_table([], "a", "b").render("text")

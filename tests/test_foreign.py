@@ -570,6 +570,47 @@ def test_classes_and_arguments_that_do_not_go_together(tmp_path: Path, lenet: di
         load_weights(path, "lenet_caffe")
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        (torch.full((10,), float("nan")), "not finite"),
+        (torch.zeros(10, dtype=torch.int32), "it holds int32"),
+        (torch.zeros(10, dtype=torch.complex64), "it holds complex64"),
+    ],
+)
+def test_a_bad_classifier_is_not_another_number_of_classes(
+    tmp_path: Path, lenet: dict[str, Tensor], spoilt: Tensor, words: str
+) -> None:
+    error = unfit(saved(tmp_path / "a.pth", lenet | {"ip2.bias": spoilt}))
+    assert error.code == "E-weights-model"
+    assert words in str(error)
+    turned = unfit(saved(tmp_path / "b.pth", lenet | {"ip2.weight": lenet["ip2.weight"].T.contiguous()}))
+    assert turned.code == "E-weights-model"
+
+
+PREPARED = {
+    "lenet_caffe": ("caffe", {}, "lenet-caffe"),
+    "alexnet_caffe": ("caffe", {}, "caffe"),
+    "squeezenet1_0": ("caffe", {"source": "authors"}, "caffe"),
+    "googlenet": ("caffe", {}, "caffe"),
+    "vgg16": ("caffe", {}, "vgg-caffe"),
+    "resnet20": ("akamaster", {"shortcut": "A"}, "cifar"),
+    "resnet50": ("torchvision", {"version": "v1.5"}, "imagenet"),
+    "googlenet_bn": ("torchvision", {"version": "torchvision", "aux": False}, "inception"),
+    "squeezenet1_1": ("torchvision", {"source": "torchvision"}, "imagenet"),
+}
+"""Network -> whose, the variant that theirs is, and how they prepare images."""
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_the_variant_and_the_preparation_belong_to_the_publisher(name: str) -> None:
+    whose, arguments, prepared = PREPARED[name]
+    (publisher,) = [each for each in PUBLISHERS if each.name == whose]
+    found = publisher.arguments(name, {})
+    assert {key: found.get(key) for key in arguments} == arguments
+    assert publisher.preprocess[name] == prepared
+
+
 def test_the_network_of_another_paper(tmp_path: Path, lenet: dict[str, Tensor]) -> None:
     error = unfit(saved(tmp_path / "a.pth", lenet), model="lenet5", preprocess="none")
     assert "do not fit lenet5" in str(error)

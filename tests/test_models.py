@@ -16,7 +16,7 @@ from torch import nn
 
 from heirloom.accounting import COLUMNS, summary
 from heirloom.errors import HeirloomError
-from heirloom.models import MODELS, create_model, list_models
+from heirloom.models import MODELS, arguments, create_model, list_models
 
 DIGITS_ONLY = {"lenet5"}
 """Networks whose number of classes is fixed: each class has a code of its own."""
@@ -122,15 +122,47 @@ def test_other_classes_and_channels(name, net):
     assert [row.output_size for row in books.rows if row.executed][-1] == (wanted,)
 
 
+def test_values_of_the_command_line():
+    given = ["a=1", "b=0.5", "c=true", "d=False", "e=v1.5", "f=A", "g=[1, 2]"]
+    assert arguments(given) == {"a": 1, "b": 0.5, "c": True, "d": False, "e": "v1.5", "f": "A", "g": [1, 2]}
+
+
 @pytest.mark.parametrize("first", FIRST_OF_FILE.values())
 def test_the_seed_decides_the_weights(first):
     one, same = build(first, 5), build(first, 5)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
 
 
+DROPOUT = {
+    **dict.fromkeys(("alexnet", "alexnet_source", "alexnet_half", "alexnet_caffe", "caffenet"), [0.5, 0.5]),
+    **dict.fromkeys(("alexnet_owt", "alexnet_single"), [0.5, 0.5]),
+    **{name: [0.5, 0.5] for name in MODELS if name.startswith("vgg")},
+    "nin_cifar": [0.5, 0.5],
+    "nin_imagenet": [0.5],
+    "squeezenet1_0": [0.5],
+    "squeezenet1_1": [0.5],
+    "googlenet": [0.4, 0.7, 0.7],
+    "googlenet_bn": [0.4, 0.7, 0.7],
+}
+"""As the papers and the released files print it. Wide ResNets are published without it, too."""
+
+
+def test_dropout_is_as_published():
+    found = {
+        name: sorted(m.p for m in without_memory(name).modules() if isinstance(m, nn.Dropout) and m.p)
+        for name in MODELS
+        if name != "alexnet_cifar_bn"  # five of them, in a test of its own
+    }
+    assert {name: rates for name, rates in found.items() if rates} == DROPOUT
+
+
 @pytest.mark.parametrize(
     ("name", "args", "code", "message"),
     [
+        ("googlenet", {"aux": "maybe"}, "E-argument", "aux is 'maybe': give true or false"),
+        ("googlenet", {"aux": 1}, "E-argument", "aux is 1: give true or false"),
+        ("lenet1", {"in_chans": True}, "E-argument", "in_chans is True: give a whole number"),
+        ("wrn_28_10", {"dropout": "abc"}, "E-argument", "dropout is 'abc': give a number"),
         ("lenet6", {}, "E-model", "unknown model 'lenet6': did you mean 'lenet5'"),
         ("zzz", {}, "E-model", "unknown model 'zzz': known: .*lenet1, lenet4, lenet5,"),
         (

@@ -293,3 +293,24 @@ def test_a_table_has_a_readable_number_of_lines(name):
     flat = not any("." in row.name for row in books.rows)
     assert (depth == 0) == (flat or len(books.rows) <= 60)
     assert flat or len(summary_table(books, depth).rows) <= 60
+
+
+@pytest.mark.parametrize("width", [70, 100, 120, 200])
+@pytest.mark.parametrize("convention", ["lecun", "macs", "flops"])
+def test_a_narrow_terminal_does_without_some_columns(width, convention):
+    books = summary("resnet18", convention=convention)
+    table = summary_table(books, 2)
+    whole, shown = table.render("text"), table.render("text", width)
+    lines = shown.splitlines()
+    heads = lines[2].split()
+    gone = [head for head in whole.splitlines()[2].split() if head not in heads]
+    if width == 200:
+        assert shown == whole
+        return
+    assert lines[-1].startswith("Left out, for want of room: ")
+    assert set(lines[-1].partition(": ")[2].partition(".")[0].split(", ")) == set(gone)
+    assert {"layer", "kind", "output", "params", "field"} <= set(heads)
+    assert {"lecun": "connections", "macs": "MACs", "flops": "FLOPs"}[convention] in heads
+    if width >= 100:
+        assert max(len(line) for line in lines[2:-4]) <= width
+    assert table.render("markdown", width) == table.render("markdown")

@@ -5,6 +5,7 @@ Data go to stdout, everything else to stderr. Torch is imported inside the comma
 
 import json
 import shlex
+import shutil
 import signal
 import statistics
 import sys
@@ -160,7 +161,7 @@ def summary(
             table = memory_table(books, memory)
         else:
             table = summary_table(books, readable_depth(books) if depth is None else depth)
-        text = table.render(format)
+        text = table.render(format, _terminal_width())
     _print(text)
 
 
@@ -178,7 +179,7 @@ def diff(
     ] = None,
     format: Format = Form.text,
 ) -> None:
-    """Name every difference between two networks, and where each side is written."""
+    """Name every difference between what two networks compute, and where each side is written."""
     from heirloom.accounting import summary
     from heirloom.differences import diff, difference_table
 
@@ -207,7 +208,11 @@ def audit(
          v.words.partition(":")[0], v.claim.source]
         for v in found
     ]  # fmt: skip
-    notes = [f"{row[0]}, {row[6]}: {v.words}." for row, v in zip(rows, found, strict=True) if ":" in v.words]
+    notes = [
+        f"{row[0]}, {row[1]}, {row[2]} {row[3] if isinstance(row[3], str) else format(row[3], ',')}, {row[6]}: {v.words}."
+        for row, v in zip(rows, found, strict=True)
+        if ":" in v.words
+    ]
     wrong = sum(not verdict.holds for verdict in found)
     title = f"{len(found)} published numbers checked, {wrong} wrong"
     heads = ["model", "layer", "quantity", "printed", "ours", "verdict", "source"]
@@ -234,7 +239,7 @@ def explain(
         raise HeirloomError("E-usage", f"{number!r} is not a whole number") from error
     found = explain(value)
     rows = [[e.model, e.layer, e.quantity, e.why] for e in found]
-    title = f"{value:,} stands in {len(found)} places"
+    title = f"{value:,} stands in {len(found)} place{'s' * (len(found) != 1)}"
     _print(Table(title, ["model", "layer", "quantity", "why"], rows).render(format))
     if not found:
         raise typer.Exit(1)
@@ -553,6 +558,11 @@ def _cell(value: int | tuple[int, ...]) -> int | str:
 
 def _print(text: str) -> None:
     sys.stdout.write(text)
+
+
+def _terminal_width() -> int:
+    """Columns of the terminal that stdout is, 0 if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def _size(text: str | None) -> tuple[int, ...] | None:

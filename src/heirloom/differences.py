@@ -73,6 +73,9 @@ def diff(first: Summary, second: Summary) -> list[Difference]:
     ]
 
 
+_NOT_COMPARED = "Initial weights are not compared: they stand in the files of the networks."
+
+
 def difference_table(found: Sequence[Difference], first: str, second: str) -> Table:
     """A table of differences, where each side is written as numbers of remarks below it.
 
@@ -93,10 +96,10 @@ def difference_table(found: Sequence[Difference], first: str, second: str) -> Ta
         sources = {"first_source": d.first_source, "second_source": d.second_source}
         records.append({**dict(zip(heads, row, strict=False)), **sources})
     return Table(
-        f"{first} and {second}: {len(found)} differences",
+        f"{first} and {second}: {len(found)} difference{'s' * (len(found) != 1)}",
         [*heads, "source"] if numbers else heads,
         rows if numbers else [row[:4] for row in rows],
-        notes=[f"{number}: {text}" for text, number in numbers.items()],
+        notes=[*(f"{number}: {text}" for text, number in numbers.items()), _NOT_COMPARED],
         data=records,
         records=lambda: records,
     )

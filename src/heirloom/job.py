@@ -153,7 +153,9 @@ class Job:
         images, labels = self._batch(step)
         if recipe.optimizer == "sdlm" and step % self.steps_per_epoch == 0:
             self._estimate_curvature()
-        with self._chance(1 + step), faults_of(recipe.model, f"step {step + 1}"):  # for dropout
+        alone = "the last batch of an epoch has one image: take another batch_size or train_limit"
+        remedy = alone if len(labels) == 1 < self.batch_size else ""
+        with self._chance(1 + step), faults_of(recipe.model, f"step {step + 1}", remedy):  # for dropout
             loss, scores = with_heads(self.loss, self.model(images), labels)
         value = loss.item()
         lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch)

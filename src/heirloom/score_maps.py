@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
-from heirloom.layers import AvgPool2d, Conv2d, MaxPool2d, ScaledTanh, TableConv2d
+from heirloom.layers import AvgPool2d, Conv2d, L2Pool2d, MaxPool2d, MinPool2d, ScaledTanh, TableConv2d
 from heirloom.models import faults_of
 from heirloom.ops.shapes import Shapes
 from heirloom.ops.shapes_only import shapes_only
@@ -58,6 +58,8 @@ def dense(model: nn.Module) -> nn.Module:
         raise HeirloomError(
             "E-input-size", f"the input size of {name} is not known", remedy="give it input_size = (C, H, W)"
         )
+    if getattr(model, "takes_larger", False):
+        raise HeirloomError("E-model", f"{name} is dense already")
     calls, scores = _run(model, size)
     # Parameters and buffers are not copied.
     twin = copy.deepcopy(model, {id(t): t for t in chain(model.parameters(), model.buffers())})
@@ -78,6 +80,15 @@ def dense(model: nn.Module) -> nn.Module:
             f"{name} has no dense form",
             why=f"at its published size it would give {map_}, not {(*scores, 1, 1)}",
             remedy="let nn.Flatten, nn.Linear and pooling be layers, not calls in its forward",
+        )
+    larger = (size[0], *(2 * side for side in size[1:]))
+    _, map_ = _run(twin, larger)
+    if len(map_) != 4 or min(map_[2:]) < 2:
+        raise HeirloomError(
+            "E-model",
+            f"{name} has no dense form",
+            why=f"an image of twice the size would give {map_}: something in its forward reads the whole image",
+            remedy="let pooling be layers that know their window",
         )
     return twin
 
@@ -116,6 +127,7 @@ def _run(model: nn.Module, size: tuple[int, ...]) -> tuple[list[_Call], tuple[in
 def _replacements(calls: list[_Call], name: str) -> Iterator[tuple[str, nn.Module]]:
     """What takes the place of the layers that know the size of the image."""
     maps: tuple[int, ...] = ()  # (C, h, w) of what was flattened last
+    read: dict[nn.Module, tuple[int, ...]] = {}  # what each fully connected layer read
 
     def refuse(path: str, why: str) -> HeirloomError:
         return HeirloomError("E-model", f"{name} has no dense form", where=path, why=why)
@@ -131,6 +143,8 @@ def _replacements(calls: list[_Call], name: str) -> Iterator[tuple[str, nn.Modul
             case nn.Linear():
                 if not maps or type(module).forward is not nn.Linear.forward:
                     raise refuse(path, f"{kind} reads no vector that nn.Flatten made")
+                if read.setdefault(module, maps) != maps:
+                    raise refuse(path, f"it is used twice, on {read[module]} and on {maps}")
                 yield path, _as_convolution(module, maps)
                 maps = (module.out_features, 1, 1)
             case nn.BatchNorm1d() if maps[1:] == (1, 1):
@@ -149,7 +163,7 @@ def _replacements(calls: list[_Call], name: str) -> Iterator[tuple[str, nn.Modul
                     yield path, nn.Identity()
                 else:
                     raise refuse(path, f"{kind} makes {after[2:]} of whatever it reads")
-            case nn.AvgPool2d() if after[2:] == (1, 1):
+            case nn.AvgPool2d() | nn.MaxPool2d() | MinPool2d() | L2Pool2d() if after[2:] == (1, 1):
                 yield path, _sliding(module)
             case _:
                 pass
@@ -176,8 +190,8 @@ def _of_maps(norm: nn.BatchNorm1d) -> nn.BatchNorm2d:
     return found
 
 
-def _sliding(pool: nn.AvgPool2d) -> AvgPool2d:
-    """An average of whole maps, as a window that moves by one unit."""
-    return AvgPool2d(
-        pool.kernel_size, 1, pool.padding, pool.ceil_mode, pool.count_include_pad, pool.divisor_override
-    )
+def _sliding(pool: nn.Module) -> nn.Module:
+    """Pooling of whole maps, as a window that moves by one unit."""
+    found = copy.copy(pool)
+    cast(Any, found).stride = 1
+    return found

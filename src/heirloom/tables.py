@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich import box
@@ -50,12 +50,31 @@ class Table:
     """What the CSV form writes instead of the cells; the first one's keys are its headings."""
     counts: frozenset[str] = frozenset()
     """Headings of the columns where the text form sets a zero as a dot: there is none of it."""
+    spare: Sequence[str] = ()
+    """Headings of the columns that a narrow terminal does without, in this order."""
 
-    def render(self, form: str) -> str:
-        """The table in one of `FORMATS`."""
+    def render(self, form: str, width: int = 0) -> str:
+        """The table in one of `FORMATS`; as text in ``width`` columns of a terminal, if it can be, 0 for any."""
         if form not in FORMATS:
             raise HeirloomError("E-usage", f"unknown format {form!r}", why=nearest(form, FORMATS))
-        return FORMATS[form](self)
+        return FORMATS[form](self.narrowed(width) if width and form == "text" else self)
+
+    def narrowed(self, width: int) -> "Table":
+        """The table without as many of its spare columns as it needs to fit, and a line that names them."""
+        table, gone = self, []
+        for head in self.spare:
+            if head not in self.columns or max(map(len, _grid(table))) <= width:
+                continue
+            i = table.columns.index(head)
+            rows = [[*row[:i], *row[i + 1 :]] for row in table.rows]
+            columns = [*table.columns[:i], *table.columns[i + 1 :]]
+            totals = [*table.totals[:i], *table.totals[i + 1 :]]
+            table = replace(table, columns=columns, rows=rows, totals=totals)
+            gone.append(head)
+        if not gone:
+            return self
+        words = f"Left out, for want of room: {', '.join(gone)}. A wider terminal or a pipe shows all."
+        return replace(table, notes=[*self.notes, words])
 
 
 def cell_text(cell: Cell) -> str:
@@ -66,6 +85,11 @@ def cell_text(cell: Cell) -> str:
 
 
 def _text(table: Table) -> str:
+    lines = [table.title, *_grid(table), *table.notes]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _grid(table: Table) -> list[str]:
     """As wide as it needs to be: a number is never broken over two lines."""
     grid = RichTable(box=box.SIMPLE_HEAD, show_footer=bool(table.totals), pad_edge=False)
     totals = [cell_text(cell) for cell in table.totals] or [""] * len(table.columns)
@@ -79,8 +103,7 @@ def _text(table: Table) -> str:
         )
     out = io.StringIO()
     Console(file=out, width=10_000, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
-    lines = [table.title, *out.getvalue().rstrip("\n").split("\n"), *table.notes]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
 
 
 def _markdown(table: Table) -> str:
@@ -179,6 +202,9 @@ _COUNTS = {
 """The columns of numbers, with their headings."""
 
 
+_SPARE = ("start", "jump", "FLOPs", "MACs", "fixed", "connections")
+"""What a narrow terminal does without, the headline's count excepted."""
+
 READABLE = 60
 """Rows of a table that one still reads."""
 
@@ -235,7 +261,8 @@ def summary_table(summary: Summary, depth: int = 0) -> Table:
     def records() -> list[dict[str, Cell]]:
         return [*(_record(row, summary) for row in summary.rows), {"layer": "total", **totals}]
 
-    return Table(title, heads, rows, sums, notes, summary.as_dict(), records, counts=dotted)
+    narrow = [each for each in _SPARE if each != _COUNTS[head]]
+    return Table(title, heads, rows, sums, notes, summary.as_dict(), records, dotted, narrow)
 
 
 def _folded(rows: Sequence[Row], depth: int) -> list[list[Row]]:

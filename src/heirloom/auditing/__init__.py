@@ -15,8 +15,8 @@ class Verdict:
         model: Name of the network.
         claim: What the source says.
         ours: The network's own number.
-        words: ``matches`` (perhaps with ``(second hand)``), ``contradicts: because``, ``unresolved: because``
-            (second hand, decides nothing) or ``wrong``.
+        words: ``matches``, ``contradicts: because`` (either perhaps with ``(second hand)``), ``unresolved:
+            because`` (second hand, decides nothing) or ``wrong``.
     """
 
     model: str
@@ -51,10 +51,11 @@ def verdict(model: str, claim: Claim, books: Summary) -> Verdict:
     """Compare one claim with the books of its network."""
     ours = measured(claim, books)
     value = claim.value
+    hand = "" if claim.verified else " (second hand)"
     if isinstance(ours, int) and isinstance(value, int) and claim.off:
-        words = f"contradicts: {claim.why}" if ours + claim.off == value else "wrong"
+        words = f"contradicts{hand}: {claim.why}" if ours + claim.off == value else "wrong"
     elif ours == value:
-        words = "matches" if claim.verified else "matches (second hand)"
+        words = f"matches{hand}"
     else:
         words = "wrong"
     if words == "wrong" and not claim.verified:

@@ -14,7 +14,7 @@ from torch import nn
 
 from heirloom.data.preprocessing import Preprocess, stated, with_mean_image
 from heirloom.errors import HeirloomError, nearest
-from heirloom.foreign.matching import Report, Unfit, converted, match
+from heirloom.foreign.matching import Report, Row, Unfit, converted, match
 from heirloom.foreign.publisher import Publisher
 from heirloom.foreign.publishers import PUBLISHERS
 from heirloom.foreign.reading import ForeignFile, read_foreign, read_mean_image
@@ -42,8 +42,8 @@ def load_weights(
 ) -> Imported:
     """Bring the weights of another program into a network of ours; every tensor is accounted for.
 
-    Read are PyTorch's state dicts, Caffe's caffemodels, NumPy's npz and safetensors, told by their content.
-    No file can run code.
+    Read are PyTorch's state dicts, NumPy's npz and safetensors, told by their content, and Caffe's caffemodels,
+    whose content has no mark, told by their suffix. No file can run code.
 
     Args:
         path: The file.
@@ -137,7 +137,7 @@ def _chosen(
 def _unfit(path: Path, report: Report, classifier: frozenset[str]) -> Unfit:
     """The error about weights that do not fit: it is the number of classes alone, or more."""
     faulty = [row for row in report.rows if row.fault]
-    if all(row.theirs and row.ours in classifier for row in faulty):
+    if all(row.theirs and row.ours in classifier and _other_classes(row) for row in faulty):
         return Unfit(
             "E-weights-classes",
             "the weights know another number of classes",
@@ -154,6 +154,12 @@ def _unfit(path: Path, report: Report, classifier: frozenset[str]) -> Unfit:
         remedy="is it another network, or other arguments (--arg)?",
         report=report,
     )
+
+
+def _other_classes(row: Row) -> bool:
+    """True if a tensor differs from ours in its first size alone, Caffe's leading ones left out."""
+    theirs = row.their_size[-len(row.our_size) :]
+    return theirs[1:] == row.our_size[1:] and theirs != row.our_size
 
 
 def _classifier(model: str, arguments: dict[str, Any], network: nn.Module) -> frozenset[str]:

@@ -84,7 +84,7 @@ _RESNET = (
 _SQUEEZENETS = ("squeezenet1_0", "squeezenet1_1")
 _BASIC = ("resnet18", "resnet34")
 _BOTTLENECK = ("resnet50", "resnet101", "resnet152")
-_OTHERS = ("wrn_50_2", "resnext50_32x4d", "resnext101_32x4d", "resnext101_64x4d")
+_OTHERS = ("wrn_50_2", "resnext50_32x4d", "resnext101_64x4d")
 
 _RULES: dict[str, Rules] = {
     "alexnet_owt": _ALEXNET,

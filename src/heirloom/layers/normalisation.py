@@ -57,6 +57,8 @@ class LRN(nn.Module):
         super().__init__()
         if convention not in _K:
             raise HeirloomError("E-argument", f"no LRN is called {convention!r}", why=nearest(convention, _K))
+        if size < 1:
+            raise HeirloomError("E-argument", f"LRN over {size} maps", remedy="give 1 or more")
         self.convention, self.size, self.alpha, self.beta, self.groups = convention, size, alpha, beta, groups
         self.k = _K[convention] if k is None else k
 

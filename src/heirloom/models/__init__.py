@@ -105,11 +105,11 @@ def create_model(
     given = {"num_classes": num_classes, "in_chans": in_chans}
     given = {key: value for key, value in given.items() if value is not None}
     for key, value in given.items():
-        if not isinstance(value, int) or value < 1:
+        if type(value) is not int or value < 1:
             raise HeirloomError("E-argument", f"{key} is {value!r}", remedy="give a whole number, 1 or more")
     args |= given
     try:
-        inspect.signature(factory).bind(**args)
+        bound = inspect.signature(factory).bind(**args)
     except TypeError as error:
         raise HeirloomError(
             "E-argument",
@@ -117,6 +117,8 @@ def create_model(
             why=str(error),
             remedy=f"it takes {inspect.signature(factory)}",
         ) from error
+    for key, value in bound.arguments.items():
+        _check_kind(key, value, inspect.signature(factory).parameters[key].annotation)
     try:
         model: nn.Module = factory(**args)
     except HeirloomError:
@@ -128,6 +130,14 @@ def create_model(
     if not hasattr(model, "state_dict"):
         raise HeirloomError("E-model", f"{name} is a {type(model).__name__}, not a torch.nn.Module")
     return model
+
+
+def _check_kind(key: str, value: Any, kind: Any) -> None:
+    """Refuse a value that is not what its argument is annotated as: a word counts as true in Python."""
+    words = {bool: "true or false", int: "a whole number", float: "a number"}
+    plain = (int, float) if kind is float else (kind,)
+    if kind in words and type(value) not in plain:
+        raise HeirloomError("E-argument", f"{key} is {value!r}", remedy=f"give {words[kind]}")
 
 
 def arguments(settings: Iterable[str]) -> dict[str, Any]:
@@ -144,7 +154,7 @@ def arguments(settings: Iterable[str]) -> dict[str, Any]:
         if name in ("model", "input_size", "convention", "lower_bound", "name"):
             raise HeirloomError("E-argument", f"no network has an argument {name!r}")
         try:
-            found[name] = json.loads(text)
+            found[name] = json.loads(text.lower() if text in ("True", "False") else text)
         except ValueError:
             found[name] = text
     return found
@@ -194,8 +204,13 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def faults_of(model: str, where: str) -> Iterator[None]:
+def faults_of(model: str, where: str, remedy: str = "") -> Iterator[None]:
     """Say in one line what goes wrong inside a network: it is the network's fault, not the program's.
+
+    Args:
+        model: What it is called.
+        where: What it was doing.
+        remedy: What helps, where something better is known than to look at its size.
 
     Raises:
         HeirloomError: (``E-argument``) For every usual exception.
@@ -208,7 +223,7 @@ def faults_of(model: str, where: str) -> Iterator[None]:
             f"{model} does not run",
             where=where,
             why=_first_line(error),
-            remedy="if it is the size, give the network an attribute input_size = (C, H, W)",
+            remedy=remedy or "if it is the size, give the network an attribute input_size = (C, H, W)",
         ) from error
 
 

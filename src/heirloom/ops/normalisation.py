@@ -41,20 +41,21 @@ def _rms_norm(layer: nn.RMSNorm) -> Attributes:
 
 
 def _batch_norm(call: Recognised) -> Attributes:
-    return {"kind": "batch_norm"}
+    return {"kind": "batch_norm", "momentum": float(call.args[5]), "eps": float(call.args[6])}
 
 
 def _without_statistics(call: Recognised) -> Attributes:
     """Without stored statistics, those of the image itself are taken."""
-    return {"kind": "batch_norm", "own_statistics": True} if call.args[5] else {"kind": "batch_norm"}
+    found: Attributes = {"kind": "batch_norm", "momentum": float(call.args[6]), "eps": float(call.args[7])}
+    return {**found, "own_statistics": True} if call.args[5] else found
 
 
 def _layer_norm(call: Recognised) -> Attributes:
-    return {"kind": "layer_norm", "axes": len(call.args[1])}
+    return {"kind": "layer_norm", "axes": len(call.args[1]), "eps": float(call.args[4])}
 
 
 def _group_norm(call: Recognised) -> Attributes:
-    return {"kind": "group_norm", "groups": int(call.args[6])}
+    return {"kind": "group_norm", "groups": int(call.args[6]), "eps": float(call.args[7])}
 
 
 def _count(call: Call) -> Counts:
