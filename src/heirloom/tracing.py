@@ -197,7 +197,7 @@ class _Tracer(TorchDispatchMode):
             if isinstance(module, cls):
                 if type(module).forward is cls.forward:
                     return rule
-                if cls.__module__ == layers.__name__ and not self.lower_bound:
+                if cls.__module__.startswith(layers.__name__) and not self.lower_bound:
                     # Counted by what it calls, its stored kernels would pass for the dense ones.
                     self.refusal = HeirloomError(
                         "E-operation",
