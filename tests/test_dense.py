@@ -269,19 +269,27 @@ def own(function, **parts):
             r"would give \(1, 2\), not \(1, 2, 1, 1\): let nn.Flatten",
         ),
         (
-            own(lambda net, x: net.c(x).mean((2, 3), keepdim=True), c=nn.Conv2d(1, 2, 3)),
+            own(
+                lambda net, x: net.fc(net.flat(net.c(x).mean((2, 3), keepdim=True))),
+                c=nn.Conv2d(1, 2, 3),
+                flat=nn.Flatten(),
+                fc=nn.Linear(2, 3),
+            ),
             "E-model",
             r"reads the whole image",
         ),
         (
-            own(lambda net, x: net.c(net.u(x)), u=nn.Upsample(size=(8, 8)), c=nn.Conv2d(1, 2, 8)),
+            own(
+                lambda net, x: net.fc(net.flat(net.u(x))),
+                u=nn.Upsample(size=(8, 8)),
+                flat=nn.Flatten(),
+                fc=nn.Linear(64, 2),
+            ),
             "E-model",
             r"twice the size would give \(1, 2, 1, 1\)",
         ),
         (
-            own(
-                lambda net, x: net.fc(net.fc(net.flat(x))), flat=nn.Flatten(), fc=nn.Linear(64, 64)
-            ),
+            own(lambda net, x: net.fc(net.fc(net.flat(x))), flat=nn.Flatten(), fc=nn.Linear(64, 64)),
             "E-model",
             r"fc: it is used twice, on \(1, 8, 8\) and on \(64, 1, 1\)",
         ),

@@ -151,17 +151,19 @@ def summary(
 
     with garbage_waits():
         from heirloom.accounting import summary
-        from heirloom.tables import memory_table, readable_depth, shares_table, summary_table
+        from heirloom.tables import as_json, memory_table, readable_depth, shares_table, summary_table
 
         size, args = _size(input_size), arguments(arg or [])
         books = summary(model, size, convention=convention.value, lower_bound=lower_bound, **args)
         if shares:
-            table = shares_table(books)
+            text = shares_table(books).render(format)
         elif memory is not None:
-            table = memory_table(books, memory)
+            text = memory_table(books, memory).render(format)
+        elif format == Form.json:
+            text = as_json(books.as_dict())
         else:
             table = summary_table(books, readable_depth(books) if depth is None else depth)
-        text = table.render(format, _terminal_width())
+            text = table.render(format, _terminal_width())
     _print(text)
 
 
@@ -200,7 +202,7 @@ def audit(
 ) -> None:
     """Check every published number against the networks; exit 1 if one is wrong."""
     from heirloom.auditing import audit
-    from heirloom.tables import Table
+    from heirloom.tables import Table, cell_text
 
     found = audit(model)
     rows = [
@@ -209,8 +211,8 @@ def audit(
         for v in found
     ]  # fmt: skip
     notes = [
-        f"{row[0]}, {row[1]}, {row[2]} {row[3] if isinstance(row[3], str) else format(row[3], ',')}, {row[6]}: {v.words}."
-        for row, v in zip(rows, found, strict=True)
+        f"{name}, {layer}, {quantity} {cell_text(printed)}, {source}: {v.words}."
+        for (name, layer, quantity, printed, *_, source), v in zip(rows, found, strict=True)
         if ":" in v.words
     ]
     wrong = sum(not verdict.holds for verdict in found)

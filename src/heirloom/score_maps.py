@@ -87,7 +87,7 @@ def dense(model: nn.Module) -> nn.Module:
         raise HeirloomError(
             "E-model",
             f"{name} has no dense form",
-            why=f"an image of twice the size would give {map_}: something in its forward reads the whole image",
+            why=f"twice the size would give {map_}: something in its forward reads the whole image",
             remedy="let pooling be layers that know their window",
         )
     return twin

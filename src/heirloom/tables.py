@@ -54,7 +54,7 @@ class Table:
     """Headings of the columns that a narrow terminal does without, in this order."""
 
     def render(self, form: str, width: int = 0) -> str:
-        """The table in one of `FORMATS`; as text in ``width`` columns of a terminal, if it can be, 0 for any."""
+        """The table in one of `FORMATS`; as text in ``width`` columns, where it can be; 0 for any."""
         if form not in FORMATS:
             raise HeirloomError("E-usage", f"unknown format {form!r}", why=nearest(form, FORMATS))
         return FORMATS[form](self.narrowed(width) if width and form == "text" else self)
@@ -136,7 +136,11 @@ def _json(table: Table) -> str:
     data = table.data
     if data is None:
         data = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    # A line for each row: that is how rows are read, searched and compared.
+    return as_json(data)
+
+
+def as_json(data: Any) -> str:
+    """A line for each row: that is how rows are read, searched and compared."""
     encode = json.JSONEncoder(ensure_ascii=False).encode
     if not isinstance(data, dict):
         return _lines("[]", map(encode, data)) + "\n"

@@ -42,8 +42,8 @@ def load_weights(
 ) -> Imported:
     """Bring the weights of another program into a network of ours; every tensor is accounted for.
 
-    Read are PyTorch's state dicts, NumPy's npz and safetensors, told by their content, and Caffe's caffemodels,
-    whose content has no mark, told by their suffix. No file can run code.
+    Read are PyTorch's state dicts, NumPy's npz and safetensors, told by their content, and Caffe's
+    caffemodels, whose content has no mark, told by their suffix. No file can run code.
 
     Args:
         path: The file.
