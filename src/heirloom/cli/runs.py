@@ -1,0 +1,180 @@
+"""Commands that train, go on with a run and report on it: train, resume, report."""
+
+import shlex
+import signal
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heirloom.cli.options import Arguments, DataRoots, Device, Every, OwnModel, Quiet, RunPath, Threads
+
+if TYPE_CHECKING:
+    from heirloom.events import Event
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE|MODEL", help="Recipe, network, file.py:Class, or recipe.json.")
+    ],
+    data: Annotated[str | None, typer.Option(help="Data set to learn, such as digits.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable."),
+    ] = None,
+    arg: Arguments = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights file or run to start from.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs, with as many seeds.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory, absent or empty; by default below runs/.")
+    ] = None,
+    device: Device = None,
+    threads: Threads = None,
+    checkpoint_every: Every = 0,
+    data_root: DataRoots = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network, evaluate it once on the test split, and write a report."""
+    from heirloom.data import roots
+    from heirloom.recipes import find_recipe
+    from heirloom.training import train
+
+    roots.use(data_root or [])
+    title, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
+    if arg:
+        chosen = chosen.changed([f"args={' '.join([chosen.args, *arg]).strip()}"])
+    accuracies, paths = [], []
+    for number in range(seeds):
+        one = chosen.changed([f"seed={chosen.seed + number}"])
+        folder = out / f"seed-{one.seed}" if out and seeds > 1 else out
+        events = train(
+            one,
+            name=title,
+            out=folder,
+            device=device or "cpu",
+            threads=threads,
+            checkpoint_every=checkpoint_every,
+        )
+        accuracy, path = _follow(events, chosen.model, quiet)
+        accuracies.append(accuracy)
+        paths.append(path)
+    if seeds > 1:
+        mean, deviation = statistics.mean(accuracies), statistics.stdev(accuracies)
+        print(f"mean {100 * mean:.2f} %, standard deviation {100 * deviation:.2f}, {seeds} seeds")
+    for path in paths:
+        print(f"run: {path}")
+
+
+def resume(
+    run: RunPath,
+    model: OwnModel = None,
+    device: Device = None,
+    threads: Threads = None,
+    checkpoint_every: Every = 0,
+    data_root: DataRoots = None,
+    quiet: Quiet = False,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Then train it again without a break; exit 1 if a byte differs.")
+    ] = False,
+) -> None:
+    """Go on with a run that was interrupted; the end is the same, bit by bit."""
+    from heirloom.data import roots
+    from heirloom.training import prove as repeat
+    from heirloom.training import resume
+
+    roots.use(data_root or [])
+    events = resume(run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
+    _, path = _follow(events, model, quiet, str(run))
+    if prove:
+        print("training once more without a break, to compare", file=sys.stderr)
+        same = repeat(path, model)
+        print(f"proof: model.safetensors {'is the same' if same else 'differs'} without a break")
+    print(f"run: {path}")
+    if prove and not same:
+        raise typer.Exit(1)
+
+
+def report(run: RunPath, model: OwnModel = None, data_root: DataRoots = None) -> None:
+    """Write the report of a finished run: one file, no scripts."""
+    from heirloom.data import roots
+    from heirloom.reports import report
+
+    roots.use(data_root or [])
+    print(report(run, model))
+
+
+def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str = "") -> tuple[float, str]:
+    """Show a run, then evaluate it once on the test split and write its report; accuracy and path."""
+    from heirloom.data import roots
+    from heirloom.evaluation import accuracy_line, evaluate
+    from heirloom.events import Started
+    from heirloom.progress import shown
+    from heirloom.reports import report
+    from heirloom.runs import Run
+
+    step = 0
+    with _Interruption() as interruption:
+        try:
+            with shown(quiet) as display:
+                for event in events:
+                    display.show(event)
+                    step = display.step
+                    if isinstance(event, Started):
+                        path = event.run
+                    if interruption.signal:
+                        events.close()  # type: ignore[attr-defined]
+                        raise _Stopped
+            interruption.at_once = True
+            if interruption.signal:
+                raise _Stopped
+            run = Run(path)
+            if not (run.path / "evaluations" / "test-center.json").is_file():
+                evaluate(run.path, model=model)
+            metrics = run.read_json("evaluations/test-center.json")["metrics"]
+            name, value = next(iter(metrics.items()))
+            page = report(run.path, model)
+        except _Stopped:
+            own = ["--model", model] if model and ":" in model else []
+            data = [word for root in roots.used() for word in ("--data-root", str(root))]
+            again = shlex.join(["heirloom", "resume", path, *own, *data])
+            print(f"stopped at step {step}; go on with: {again}", file=sys.stderr)
+            raise typer.Exit(128 + interruption.signal) from None
+    print(accuracy_line(name, value["correct"], value["n"]))
+    print(f"report: {page}")
+    return float(value["value"]), path
+
+
+class _Stopped(BaseException):
+    """The user has asked to stop. No handler of errors may take it for one."""
+
+
+class _Interruption:
+    """Notes the first Ctrl-C or SIGTERM, so that the step is finished; the second ends the program.
+
+    With ``at_once`` the first one stops what is being done: nothing there needs to be finished.
+    """
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self.at_once = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Interruption":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        for each in self._before:
+            signal.signal(each, signal.SIG_DFL)
+        if self.at_once:
+            raise _Stopped
