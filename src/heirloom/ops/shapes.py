@@ -58,7 +58,15 @@ class Shapes(TorchDispatchMode):
 _CONSTRUCTORS = _device_constructors()
 _FILLS = {Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_}
 _DRAWS = {nn.init.uniform_, nn.init.normal_, nn.init.constant_, nn.init.kaiming_uniform_}
-_LOOKS = {torch._C._set_grad_enabled, Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_contiguous}
+_LOOKS = {
+    torch._C._set_grad_enabled,
+    Tensor.size,
+    Tensor.dim,
+    Tensor.numel,
+    Tensor.is_contiguous,
+    Tensor.shape.__get__,  # type: ignore[attr-defined]
+    Tensor.grad_fn.__get__,  # type: ignore[attr-defined]
+}
 
 
 class WithoutMemory(DeviceContext):
@@ -78,6 +86,8 @@ class WithoutMemory(DeviceContext):
     ) -> Any:
         """One function of PyTorch, before its gradients are thought of."""
         kwargs = kwargs or {}
+        if func in _LOOKS:  # by far the most frequent
+            return func(*args, **kwargs)
         if func in _CONSTRUCTORS:
             if kwargs.get("device") is None:
                 kwargs["device"] = self.device
@@ -93,7 +103,7 @@ class WithoutMemory(DeviceContext):
                     func(*args, **kwargs)
                 self.accepted.add(draw)
             return tensor
-        elif func not in _LOOKS and func.__name__ != "__get__":
+        elif func.__name__ != "__get__":
             with Shapes():
                 return func(*args, **kwargs)
         return func(*args, **kwargs)
