@@ -254,7 +254,8 @@ def _batch_norm(args: tuple[Any, ...], kwargs: Arguments) -> tuple[Tensor, Tenso
         return None
     if any(t.shape != x.shape[1:2] for t in stored):
         return None
-    return _empty(x.shape, x), _empty(x.shape[1:2], x), _empty(x.shape[1:2], x)
+    statistics = _empty(x.shape[1:2], x)
+    return _empty(x.shape, x), statistics, statistics
 
 
 def _cat(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
@@ -286,7 +287,13 @@ def _index_copy(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     return _empty(x.shape, x) if fits else None
 
 
+def _made(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
+    """What batch normalisation asks for, to no purpose on this device."""
+    return torch.empty(*args, **kwargs) if len(args) == 1 and "memory_format" not in kwargs else None
+
+
 _QUICK: dict[str, Quick] = {
+    "empty": _made,
     **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
     **dict.fromkeys(_IN_PLACE.split(), _in_place),
     "convolution": _convolution,
