@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from heirloom.ops import Attributes, Call, Kept, Op
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """One executed operation, or a module that does not run in evaluation.
 

@@ -113,7 +113,7 @@ def _size(model: nn.Module, given: Sequence[int] | None, label: str) -> tuple[in
     return size
 
 
-@dataclass
+@dataclass(slots=True)
 class _Frame:
     """A module being called."""
 
@@ -320,7 +320,7 @@ class _Tracer(TorchDispatchMode):
             inputs=list(dict.fromkeys([self.producer[id(t)] for t in dependent])),
             name=name,
             kind=attrs.get("kind", rule.kind),
-            attrs={key: value for key, value in attrs.items() if key != "kind"},
+            attrs={k: v for k, v in attrs.items() if k != "kind"} if "kind" in attrs else attrs,
             input_sizes=[_per_image(size) for size in sizes],
             output_size=_per_image(output),
             connections=counts.connections,

@@ -56,6 +56,7 @@ class Shapes(TorchDispatchMode):
 
 
 _CONSTRUCTORS = _device_constructors()
+_FILLED = {torch.zeros, torch.ones}
 _FILLS = {Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_}
 _DRAWS = {nn.init.uniform_, nn.init.normal_, nn.init.constant_, nn.init.kaiming_uniform_}
 _LOOKS = {
@@ -91,6 +92,8 @@ class WithoutMemory(DeviceContext):
         if func in _CONSTRUCTORS:
             if kwargs.get("device") is None:
                 kwargs["device"] = self.device
+                if func in _FILLED:  # quicker without, and there is no place for them
+                    func = torch.empty
         elif func in _FILLS:
             # A weight is only written while no gradients are kept; otherwise PyTorch is to refuse.
             if args[0].is_meta and not (args[0].requires_grad and torch.is_grad_enabled()):
