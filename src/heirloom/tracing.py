@@ -72,7 +72,7 @@ def trace(
         dtype = next(numbers, torch.float32)
     # Random numbers that a forward draws must not be missing afterwards.
     with shapes_only(model) as stand_ins, torch.random.fork_rng(devices=[]), torch.no_grad():
-        tracer = _Tracer(model, names, stand_ins, size, dtype, lower_bound)
+        tracer = _Tracer(names, stand_ins, size, dtype, lower_bound)
         try:
             for module in names:
                 # In place of its forward, so that the operations of the user's own hooks lie outside.
@@ -139,7 +139,6 @@ class _Tracer(TorchDispatchMode):
 
     def __init__(
         self,
-        model: nn.Module,
         names: Mapping[nn.Module, str],
         stand_ins: Mapping[int, Tensor],
         size: tuple[int, ...],
@@ -147,7 +146,7 @@ class _Tracer(TorchDispatchMode):
         lower_bound: bool,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.model, self.lower_bound = model, lower_bound
+        self.lower_bound = lower_bound
         self.input = torch.empty(1, *size, dtype=dtype, device="meta")
         self.rows = [Row(0, [], "input", "input", {}, [], size)]
         self.alive: list[Any] = [self.input]
@@ -155,7 +154,7 @@ class _Tracer(TorchDispatchMode):
         self.fields: dict[int, Field | None] = {id(self.input): image(size)}
         self.frames: list[_Frame] = []
         self.rules: dict[type[nn.Module], Op | None] = {}
-        self.names = {id(module): path for module, path in names.items()}
+        self.names = names
         # Stored numbers by identity: a tensor that two modules share is one, and counts once.
         self.stored = _stored(*names)
         self.sources: dict[int, frozenset[int]] = {key: frozenset([key]) for key in self.stored}
@@ -203,7 +202,7 @@ class _Tracer(TorchDispatchMode):
                     self.refusal = HeirloomError(
                         "E-operation",
                         f"no rule counts {type(module).__name__}",
-                        where=self.names.get(id(module), ""),
+                        where=self.names.get(module, ""),
                         why=f"it changes the forward of {cls.__name__}",
                         remedy="derive it from torch.nn.Module, or write a rule in ops/",
                     )
@@ -253,12 +252,15 @@ class _Tracer(TorchDispatchMode):
         operands = _tensors((*args, *kwargs.values()) if kwargs else args)
         if not operands:
             return on_shapes(func, args, kwargs)
-        dependent = [t for t in operands if id(t) in self.producer]
+        dependent: list[Tensor] = []
+        others: list[Tensor] = []
+        for t in operands:
+            (dependent if id(t) in self.producer else others).append(t)
         depends = bool(dependent) and name not in SIZE_ONLY
         meta_args, meta_kwargs = args, kwargs
-        without = [t.is_meta for t in operands]
-        if depends or any(without):
-            if not all(without):
+        elsewhere = [t for t in operands if not t.is_meta]
+        if depends or len(elsewhere) < len(operands):
+            if elsewhere:
                 meta_args, meta_kwargs = tree_map(
                     lambda a: a.to("meta") if isinstance(a, Tensor) and not a.is_meta else a, (args, kwargs)
                 )
@@ -267,9 +269,7 @@ class _Tracer(TorchDispatchMode):
         output = on_shapes(func, meta_args, meta_kwargs)
         results = _tensors(output)
         self.alive += [operands, results]
-        sources = _NONE
-        if len(dependent) < len(operands):
-            sources = _NONE.union(*[self.sources.get(id(t), _NONE) for t in operands if id(t) not in self.producer])
+        sources = _NONE.union(*[self.sources.get(id(t), _NONE) for t in others]) if others else _NONE
         if not depends:
             for result in results:  # made of stored numbers alone, such as a transposed weight
                 self.sources[id(result)] = sources | self.sources.get(id(result), _NONE)
@@ -420,7 +420,7 @@ class _Tracer(TorchDispatchMode):
 
     def _path(self, module: nn.Module) -> str:
         """Its name in the network; of a copy that a forward made, that of its class."""
-        path: str = self.names.get(id(module), type(module).__name__)
+        path: str = self.names.get(module, type(module).__name__)
         return path
 
     def _inside_rule(self) -> bool:
@@ -433,7 +433,7 @@ class _Tracer(TorchDispatchMode):
     def finished(self) -> list[Row]:
         """The rows, renumbered without gaps, with what did not run at the end."""
         rows = [row for row in self.rows if row.kind]
-        for path, module in self.model.named_modules():
+        for module, path in self.names.items():
             left = len(self.owner) < len(self.stored)
             own = [key for key in _stored(module) if key not in self.owner] if left else []
             if not own and not self._idle(module):

@@ -1,7 +1,6 @@
 """Reductions: sums, averages and extremes over whole axes, and the softmax."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 
 from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised, same_field
@@ -41,7 +40,7 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
         return max(0, min(axis.dim - gone, after - 1))
 
     collapsed = field.collapsed(dims)
-    return collapsed.with_axes([replace(a, dim=moved(a)) for a in collapsed.axes])
+    return collapsed.with_axes([a._replace(dim=moved(a)) for a in collapsed.axes])
 
 
 def _keeps(call: Call) -> Kept:

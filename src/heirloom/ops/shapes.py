@@ -66,7 +66,7 @@ _LOOKS = {
     Tensor.numel,
     Tensor.is_contiguous,
     Tensor.shape.__get__,  # type: ignore[attr-defined]
-    Tensor.grad_fn.__get__,  # type: ignore[attr-defined]
+    Tensor.grad_fn.__get__,  # type: ignore[union-attr]
 }
 
 
