@@ -43,6 +43,11 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     return collapsed.with_axes([a._replace(dim=moved(a)) for a in collapsed.axes])
 
 
+def _formulas(call: Call) -> dict[str, str]:
+    read = call.inputs[0][call.inputs[0][0] == 1 :]
+    return {"connections": " x ".join(map(str, read))} if call.attrs["pools"] else {}
+
+
 def _keeps(call: Call) -> Kept:
     """A sum or an average has the same slope everywhere."""
     plain = call.attrs.get("kind", "").removeprefix("global_") in ("mean", "sum")
@@ -70,6 +75,7 @@ OPS = (
         "reduction",
         _count,
         _field,
+        formulas=_formulas,
         keeps=_keeps,
         aten={f"aten.{name}": _reduction for name in _NAMES.split()},
     ),
