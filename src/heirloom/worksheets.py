@@ -220,11 +220,10 @@ def _letter(number: int) -> str:
 def _content(group: Sequence[Row], head: str) -> str:
     """What a block counts, in order, each with the size of its result."""
     made = [
-        f"{row.kind} {text} ({size_text(row.output_size)})" if (text := _made(row)) else
-        f"{row.kind} ({size_text(row.output_size)})"
+        f"{', '.join(filter(None, (row.kind, _made(row))))} ({size_text(row.output_size)})"
         for row in group
         if row.executed and (row.parameters or getattr(row, head))
-    ]  # fmt: skip
+    ]
     return "; ".join(f"{n} times {text}" if n > 1 else text for text, n in Counter(made).items())
 
 
