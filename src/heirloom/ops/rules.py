@@ -10,6 +10,7 @@ from heirloom.ops import (
     filling,
     identity,
     linear,
+    locally_connected,
     normalisation,
     pooling,
     radial,
@@ -20,6 +21,7 @@ from heirloom.ops import (
 
 OPS = (
     *convolution.OPS,
+    *locally_connected.OPS,
     *linear.OPS,
     *radial.OPS,
     *subsampling.OPS,
