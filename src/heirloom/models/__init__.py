@@ -68,6 +68,7 @@ MODELS = {
     "resnet1202": "resnet:resnet1202",
     "deepface": "deepface:DeepFace",
     "resnet110_stochastic": "stochastic_depth:resnet110_stochastic",
+    "fractalnet20": "fractalnet:FractalNet",
     "squeezenet1_0": "squeezenet:SqueezeNet10",
     "squeezenet1_1": "squeezenet:SqueezeNet11",
     "wrn_28_10": "wide_resnet:wrn_28_10",
