@@ -181,12 +181,13 @@ CLAIMS = {
             38_600_000,
             "Larsson et al. 2016, table of results on CIFAR: 38.6M",
             off=38_600_000 - 33_724_618,
-            why="unresolved: neither the released definition nor programs that follow it have them; they would"
-            " be 38,649,034 if a 1 x 1 convolution with normalisation widened the maps before blocks 1 to 4",
+            why="unresolved: neither the released definition nor programs that follow it have them; there"
+            " would be 38,649,034 if blocks 1 to 4 had a normalised 1 x 1 convolution to widen the maps",
             verified=False,
         ),
-        Claim("parameters", 152_640 + 896, "arithmetic: 9 (3 x 3 x 64 + 4 x 64^2) + 14 x 64", layer="block1"),
-        Claim("receptive_field", 5, "arithmetic: 1 + 2 x 2", layer="block1.fractal.first.second.column.conv"),
+        Claim("macs", 845_222_912, "arithmetic: 9 (3 M N + 4 N^2) x side^2 a block, and 5,120"),
+        Claim("output_size", (64, 16, 16), "the released definition", layer="block1.join.div"),
         Claim("output_size", (512, 1, 1), "the released definition", layer="block5.join.div"),
+        Claim("receptive_field", 280, "arithmetic: 1 + (4 x 2 + 1) (1 + 2 + 4 + 8 + 16)", layer="flatten"),
     )
 }

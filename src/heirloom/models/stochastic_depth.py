@@ -1,10 +1,11 @@
 """Residual networks of stochastic depth, 2016: in training, blocks are left out by chance.
 
+Of L blocks block l, counted from 1, survives an update with probability 1 - l/L (1 - p_L), here with
+p_L = 0.5; one draw decides for all its images. A block left out hands on its shortcut; evaluation takes every
+block, what it adds times its probability.
+
 Source: Huang, Sun, Liu, Sedra, Weinberger 2016, "Deep networks with stochastic depth", arXiv 1603.09382,
-section 3, and the authors' code (yueatsprograms/Stochastic_Depth: main.lua, ResidualDrop.lua). Of L blocks
-block l, counted from 1, survives with probability 1 - l/L (1 - p_L), here with p_L = 0.5; one draw decides
-for all images of an update. A block left out hands on its shortcut; evaluation takes every block, what it
-adds times its probability.
+section 3, and the authors' code (yueatsprograms/Stochastic_Depth: main.lua, ResidualDrop.lua).
 Departs: the blocks are those of the ResNet-110 of He et al. as `heirloom.models.resnet` has them. In the
 authors' code its convolutions have biases, and where the image is halved the shortcut averages 2 x 2 pixels
 instead of leaving some out. The parameters of a block left out have no gradient and rest in that update;
