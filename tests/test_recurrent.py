@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from conftest import Call
 from hypothesis import given
 from hypothesis import strategies as st
+from test_accounting import kept_by_autograd
 from torch import nn
 
 from heirloom.accounting import memory, summary
@@ -17,7 +18,6 @@ from heirloom.layers import GRU, LSTM, Elman, Rows
 from heirloom.models import create_model
 from heirloom.models.recurrent import Unfolded
 from heirloom.tracing import trace
-from test_accounting import kept_by_autograd
 
 NAMES = ("rnn", "lstm", "gru")
 pytestmark = pytest.mark.usefixtures("one_thread")
