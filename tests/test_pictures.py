@@ -98,13 +98,13 @@ def test_chart_of_gradients():
     curves = [
         Curve("one", "rnn", True, [1e-9, 1e-4, 2.0]),
         Curve("two", "lstm", True, [1.0, 2.0, 4.0]),
-        Curve("one, before training", "rnn", False, [0.0, 0.0, 3.0]),
+        Curve("one untrained", "rnn", False, [0.0, 0.0, 3.0]),
         Curve("close", "gru", True, [1.0, 2.0, 4.0]),
     ]
     svg = file_on_white(chart(curves, "3 images"), "svg")
     words = texts(svg)
-    assert {"one  5 × 10⁻¹⁰", "two  0.25", "one, before training  0", "close  0.25"} <= set(words)
-    assert any("mean of 3 images; trained and before" in text for text in words)
+    assert {"one  5 × 10⁻¹⁰", "two  0.25", "one untrained  0", "close  0.25"} <= set(words)
+    assert any("mean of 3 images; dashed: untrained" in text for text in words)
     root = ET.fromstring(svg)
     heights = {}
     for group in root.iter(f"{SVG}g"):
@@ -158,7 +158,7 @@ def test_gradients_of_a_name_a_run_and_a_file(tmp_path, run):
     draw("gradients", [run, tmp_path / "mine.safetensors"], tmp_path / "c.png", numbers=True)
     found = json.loads((tmp_path / "c.json").read_text())
     assert [(c["label"], c["trained"]) for c in found["curves"]] == [
-        ("first", True), ("mine", True), ("first, before training", False), ("mine, before training", False)
+        ("first", True), ("mine", True), ("first untrained", False), ("mine untrained", False)
     ]  # fmt: skip
     assert Image.open(io.BytesIO((tmp_path / "c.png").read_bytes())).size == (2240, 1260)
 

@@ -60,9 +60,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "Imported",
     "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
-    "audit", "create_model", "dense", "diff", "draw", "evaluate", "explain", "fetch", "find_recipe", "list_models",
-    "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model", "summary",
-    "trace", "train",
+    "audit", "create_model", "dense", "diff", "draw", "evaluate", "explain", "fetch", "find_recipe",
+    "list_models", "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model",
+    "summary", "trace", "train",
 ]  # fmt: skip
 
 

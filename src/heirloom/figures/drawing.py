@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from heirloom.errors import HeirloomError, nearest
-from heirloom.files import is_folder, write_atomically
 from heirloom.figures.charts import file_on_white
 from heirloom.figures.picture import Asked, Picture, Subject, fresh
+from heirloom.files import is_folder, write_atomically
 from heirloom.models import MODELS
 from heirloom.runs import Run
 from heirloom.weights import load_model
@@ -32,8 +32,8 @@ def draw(
 
     Args:
         what: One of `PICTURES`.
-        networks: Each the name of a network or ``file.py:Class``, which gets the initial weights of seed 0, or
-            a run directory or weights file.
+        networks: Each the name of a network or ``file.py:Class``, which gets the initial weights of seed 0,
+            or a run directory or weights file.
         out: File to write, ``.svg`` or ``.png``; it must not exist.
         data: Name of a data set for pictures that need images; by default a run's own, else digits.
         args: Arguments of `create_model` for networks that are named.

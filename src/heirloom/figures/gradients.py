@@ -16,12 +16,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from torch import Tensor, nn
 
 from heirloom.data import load_data
-from heirloom.errors import HeirloomError
+from heirloom.errors import HeirloomError, printable
 from heirloom.figures.charts import INK, heading, on_white, style_on_white
 from heirloom.figures.picture import Asked, Picture, Subject, fresh, in_double
 from heirloom.layers import Recurrent
 from heirloom.layers.recurrent import State
-from heirloom.weights import check_classes
 
 COMPARED = ("rnn", "lstm", "gru")
 """One of these alone is shown beside the others."""
@@ -29,6 +28,8 @@ COMPARED = ("rnn", "lstm", "gru")
 IMAGES = 200
 """Of the test split, from the front."""
 
+_LETTER, _LONGEST = 0.118, 26
+"""Width of a letter of a label in inches, and the most letters of a name."""
 _COLOURS = ("#b4540a", "#1c5fc4", "#0b7a5b", "#8a3ffc", "#6b6f76")
 
 
@@ -145,7 +146,7 @@ def _all_subjects(subjects: Sequence[Subject]) -> list[Subject]:
         (one,) = subjects
         return [one if one.name == name else fresh(name, one.args) for name in COMPARED]
     before = [
-        replace(fresh(s.name, s.args, f"{s.label}, before training"), preprocess=s.preprocess)
+        replace(fresh(s.name, s.args, f"{s.label} untrained"), preprocess=s.preprocess)
         for s in subjects
         if s.trained
     ]
@@ -161,17 +162,19 @@ def chart(curves: Sequence[Curve], images: str) -> Figure:
         figure.text(
             0.27 / 11.2, 1 - 0.72 / 6.3, _words(curves, images), fontsize=12.5, va="center", color=ink
         )
-        axes = figure.add_axes((0.075, 0.115, 0.735, 0.725))
+        shown = {curve.label: f"{_short(curve.label)}  {power(curve.relative[0])}" for curve in curves}
+        aside = max(map(len, shown.values())) * _LETTER + 0.3
+        axes = figure.add_axes((0.84 / 11.2, 0.115, (11.2 - 0.84 - aside) / 11.2, 0.725))
         names = list(dict.fromkeys(curve.network for curve in curves))
         ends = []
         for curve in curves:
             colour = _COLOURS[names.index(curve.network) % len(_COLOURS)]
             values = curve.relative[::-1]
-            shown = [value if value > 0 else float("nan") for value in values]
+            drawn = [value if value > 0 else float("nan") for value in values]
             dashed = not curve.trained and any(other.trained for other in curves)
             axes.plot(
-                range(len(shown)),
-                shown,
+                range(len(drawn)),
+                drawn,
                 color=colour,
                 linewidth=2.4,
                 linestyle=(0, (3, 2)) if dashed else "-",
@@ -179,7 +182,7 @@ def chart(curves: Sequence[Curve], images: str) -> Figure:
                 markersize=4.5 if not dashed else 0,
             )
             last = max((i for i, value in enumerate(values) if value > 0), default=0)
-            ends.append((last, values[last] or 1.0, f"{curve.label}  {power(values[-1])}", colour))
+            ends.append((last, values[last] or 1.0, shown[curve.label], colour))
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
@@ -195,8 +198,16 @@ def chart(curves: Sequence[Curve], images: str) -> Figure:
 
 
 def _words(curves: Sequence[Curve], images: str) -> str:
-    weights = "before training" if not any(curve.trained for curve in curves) else "trained and before"
+    if not any(curve.trained for curve in curves):
+        weights = "untrained"
+    else:
+        weights = "trained" if all(curve.trained for curve in curves) else "dashed: untrained"
     return f"Norm of ∂ loss / ∂ state, relative to the last step; mean of {images}; {weights}"
+
+
+def _short(label: str) -> str:
+    label = printable(label)
+    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
 
 
 def _label(axes: Any, ends: Sequence[tuple[int, float, str, str]]) -> None:
@@ -220,6 +231,7 @@ def _label(axes: Any, ends: Sequence[tuple[int, float, str, str]]) -> None:
             color=colour,
             fontweight="bold",
             annotation_clip=False,
+            parse_math=False,
         )
 
 

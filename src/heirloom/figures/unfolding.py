@@ -86,8 +86,8 @@ def drawing(u: Unfolding) -> Figure:
         )
         _text(axes, 0.27, _SIZE[1] - 0.75, words, left=True)
         _folded(axes, u, 1.35)
-        _text(axes, 3.75, _MIDDLE, "=", size=34, colour=_SOFT)
-        _unfolded(axes, u, (6.1, 7.8, 9.5, 12.3))
+        _text(axes, 4.02, _MIDDLE, "=", size=32, colour=_SOFT)
+        _unfolded(axes, u, (6.4, 8.0, 9.6, 12.35))
         return figure
 
 

@@ -58,7 +58,8 @@ def _elementwise(attrs: Attributes) -> int:
 
 
 def _steps(call: Call) -> int:
-    return prod(call.inputs[0]) // call.attrs["inputs"]
+    found: int = prod(call.inputs[0]) // call.attrs["inputs"]
+    return found
 
 
 def _count(call: Call) -> Counts:
