@@ -158,7 +158,7 @@ def test_gradients_of_a_name_a_run_and_a_file(tmp_path, run):
     draw("gradients", [run, tmp_path / "mine.safetensors"], tmp_path / "c.png", numbers=True)
     found = json.loads((tmp_path / "c.json").read_text())
     assert [(c["label"], c["trained"]) for c in found["curves"]] == [
-        ("first", True), ("mine", True), ("first untrained", False), ("mine untrained", False)
+        ("first", True), ("mine", True), ("rnn untrained", False), ("lstm untrained", False)
     ]  # fmt: skip
     assert Image.open(io.BytesIO((tmp_path / "c.png").read_bytes())).size == (2240, 1260)
 

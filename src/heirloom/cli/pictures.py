@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from heirloom.cli.options import Arguments, DataRoots, OwnModel
+from heirloom.figures import PICTURES
 from heirloom.models import arguments
 
 
 def draw(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="gradients or unfold.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{' or '.join(PICTURES)}.")],
     networks: Annotated[
         list[str], typer.Argument(metavar="MODEL|RUN|FILE...", help="Network, run directory or weights file.")
     ],

@@ -1,4 +1,4 @@
-"""Every picture that there is, by its name, and how one becomes a file."""
+"""The command draw: a picture by its name, and how it becomes a file."""
 
 import importlib
 import json
@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from heirloom.errors import HeirloomError, nearest
+from heirloom.figures import PICTURES
 from heirloom.figures.charts import file_on_white
 from heirloom.figures.picture import Asked, Picture, Subject, fresh
 from heirloom.files import is_folder, write_atomically
 from heirloom.models import MODELS
 from heirloom.runs import Run
 from heirloom.weights import load_model
-
-PICTURES = {"gradients": "gradients:picture", "unfold": "unfolding:picture"}
-"""What can be drawn -> "module:function" below this package; the function makes a `Picture` of an `Asked`."""
 
 
 def draw(

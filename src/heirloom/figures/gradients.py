@@ -145,11 +145,11 @@ def _all_subjects(subjects: Sequence[Subject]) -> list[Subject]:
     if len(subjects) == 1 and not subjects[0].trained and subjects[0].name in COMPARED:
         (one,) = subjects
         return [one if one.name == name else fresh(name, one.args) for name in COMPARED]
-    before = [
-        replace(fresh(s.name, s.args, f"{s.label} untrained"), preprocess=s.preprocess)
-        for s in subjects
-        if s.trained
-    ]
+    before: list[Subject] = []
+    for s in subjects:
+        if s.trained and not any((s.name, s.args) == (other.name, other.args) for other in before):
+            first = fresh(s.name, s.args, f"{s.name.rpartition(':')[2]} untrained")
+            before.append(replace(first, preprocess=s.preprocess))
     return [*subjects, *before]
 
 

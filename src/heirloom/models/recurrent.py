@@ -57,8 +57,10 @@ class RNN(RowByRow):
 
     Shape: input (B, in_chans, H, 28), published with 28 rows; output (B, num_classes).
 
-    Departs: Elman prints no initial weights. Here each unit draws from U(-1/sqrt(F), 1/sqrt(F)), F its 128
-    inputs, as in LeCun's networks; biases too. Gradients flow through all steps: Elman's went back by one.
+    Source: Elman 1990, "Finding structure in time", Cognitive Science 14.
+    Departs: hyperbolic tangents where Elman has logistic units, and gradients through all steps where his
+    went back by one. He prints no initial weights: here each unit draws weights and bias from
+    U(-1/sqrt(F), 1/sqrt(F)), F its 128 inputs, as in LeCun's networks.
     """
 
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
@@ -80,9 +82,11 @@ class LSTM(RowByRow):
 
     Shape: input (B, in_chans, H, 28), published with 28 rows; output (B, num_classes).
 
-    Source: weights from U(-0.1, 0.1) as in most experiments of 1997; the bias of the forget gates is 1, which
-    Gers et al. want positive, so that a cell keeps at first what it has.
-    Departs: all other biases are 0.
+    Source: Hochreiter, Schmidhuber 1997, "Long short-term memory", Neural Computation 9, with the forget
+    gates of Gers, Schmidhuber, Cummins 2000, "Learning to forget", Neural Computation 12; no peepholes.
+    Departs: the first weights, U(-0.1, 0.1), are those of several experiments of 1997, known to us second
+    hand. The bias of the forget gates is 1: Gers et al. want it positive, so that a cell keeps at first what
+    it has. All other biases are 0.
     """
 
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
@@ -104,8 +108,10 @@ class GRU(RowByRow):
 
     Shape: input (B, in_chans, H, 28), published with 28 rows; output (B, num_classes).
 
-    Source: recurrent weights are random orthogonal matrices, one for each gate, all others from
-    N(0, 0.01^2), as in Cho et al. 2014, appendix; biases are 0.
+    Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder for statistical
+    machine translation", equations 5 to 8; the first weights are those of its appendix, known to us
+    second hand: random orthogonal matrices for the recurrent ones, N(0, 0.01^2) for all others.
+    Departs: one orthogonal matrix for each gate; biases, which are 0 at first.
     """
 
     def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
