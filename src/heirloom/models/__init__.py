@@ -81,6 +81,9 @@ MODELS = {
     "resnext101_64x4d": "resnext:resnext101_64x4d",
     "resnext29_8x64d": "resnext:resnext29_8x64d",
     "resnext29_16x64d": "resnext:resnext29_16x64d",
+    "rnn": "recurrent:RNN",
+    "lstm": "recurrent:LSTM",
+    "gru": "recurrent:GRU",
 }
 """Name -> "module:factory" below this package."""
 
