@@ -20,7 +20,8 @@ class Claim:
     """
 
     quantity: Quantity
-    value: int | tuple[int, ...]
+    value: int | tuple[int, ...] | str
+    """The number; as text, with as many digits and in the unit as printed, where it is rounded: ``62.3 million``."""
     source: str
     """Document and place where the number is printed."""
     layer: str = ""
