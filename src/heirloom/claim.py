@@ -21,7 +21,7 @@ class Claim:
 
     quantity: Quantity
     value: int | tuple[int, ...] | str
-    """The number; as text, with as many digits and in the unit as printed, where it is rounded: ``62.3 million``."""
+    """The number; where it is rounded, the text that is printed: ``62.3 million``."""
     source: str
     """Document and place where the number is printed."""
     layer: str = ""

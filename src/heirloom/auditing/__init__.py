@@ -1,7 +1,7 @@
 """Checks every published number against what the networks really have, and every number of the lectures."""
 
-from heirloom.auditing.contradictions import Contradiction as Contradiction
-from heirloom.auditing.contradictions import contradictions as contradictions
+from heirloom.auditing.disagreements import Contradiction as Contradiction
+from heirloom.auditing.disagreements import contradictions as contradictions
 from heirloom.auditing.lectures import Finding as Finding
 from heirloom.auditing.lectures import LectureAudit as LectureAudit
 from heirloom.auditing.lectures import audit_lectures as audit_lectures

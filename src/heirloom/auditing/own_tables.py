@@ -48,12 +48,12 @@ class Checked:
 def audit_table(path: str | Path) -> list[Checked]:
     """Check each row of a CSV file with the header ``model,layer,quantity,value``.
 
-    An empty layer or ``total`` means the whole network. A value is printed as anywhere: ``1,516`` (in quotation
-    marks), ``60K``, ``62.3 million``, ``55x55x96``, ``≈ 61,500``.
+    An empty layer or ``total`` means the whole network. A value is printed as anywhere: ``1,516`` (in
+    quotation marks), ``60K``, ``62.3 million``, ``55x55x96``, ``≈ 61,500``.
 
     Raises:
-        HeirloomError: (``E-data-file``) The file cannot be read or is no such table; (``E-model``) it names an
-            unknown network; (``E-usage``) an unknown layer or quantity, or a value that is no number.
+        HeirloomError: (``E-data-file``) The file cannot be read or is no such table; (``E-model``) it names
+            an unknown network; (``E-usage``) an unknown layer or quantity, or a value that is no number.
     """
     path = Path(path)
     try:
@@ -91,7 +91,9 @@ def _checked(path: Path, line: int, row: list[str]) -> Checked:
     layer = "" if layer == "total" else layer
     layers = [each.name for each in found.rows]
     if layer and layer not in layers:
-        raise HeirloomError("E-usage", f"{model} has no layer {layer!r}", where=where, why=nearest(layer, layers))
+        raise HeirloomError(
+            "E-usage", f"{model} has no layer {layer!r}", where=where, why=nearest(layer, layers)
+        )
     known = [each for each in get_args(Quantity) if each != "units"] if layer else list(_OF_A_TOTAL)
     if quantity not in known:
         raise HeirloomError(

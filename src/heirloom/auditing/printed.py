@@ -102,7 +102,7 @@ def rounded(printed: Printed, ours: Fraction | int) -> str:
     """What should have been printed: ``ours`` with as many digits, in the same unit."""
     steps = round(ours / printed.step)
     places = 0
-    while Fraction(10) ** (printed.scale - places) > printed.step:
+    while printed.step * 10**places < Fraction(10) ** printed.scale:
         places += 1
     value = steps * printed.step / Fraction(10) ** printed.scale
     return f"{float(value):,.{places}f}{printed.tail}"
@@ -113,8 +113,28 @@ def value_text(value: Fraction | int | tuple[int, ...] | str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):
-        return "×".join(map(str, value))
+        return "×".join(map(str, value)) if len(value) < 5 else ", ".join(map(str, value))
     if isinstance(value, int) or value.denominator == 1:
         return f"{int(value):,}"
     exact = value.denominator in (2, 4, 5, 8, 10, 20, 25, 50, 100, 1000, 2000, 10000)
     return f"{float(value):,.4f}".rstrip("0") if exact else f"{float(value):,.2f}"
+
+
+_PLAIN = (
+    (r"\\text\{([^}]*)\}", r"\1"),
+    (r"\\(?:begin|end)\{[a-z]+\}|[$&]|\\quad|<[^>]*>|\*\*", ""),
+    (r"\\times", "×"),
+    (r"\\cdot", "·"),
+    (r"\\approx", "≈"),
+    (r"\\sim", "~"),
+    (r"\\\\", " "),
+    (r"\\(?=[*%])", ""),
+    (r"\s+", " "),
+)
+
+
+def plain_text(text: str) -> str:
+    """What is printed, without the marks of LaTeX and Markdown."""
+    for pattern, plain in _PLAIN:
+        text = re.sub(pattern, plain, text)
+    return text.strip()

@@ -1,9 +1,9 @@
 """What can become of a printed number: one small vocabulary for networks, lectures and tables.
 
 ``matches``; ``rounds to``: ours, rounded to as many digits as are printed; ``cut to``: its digits are ours, but
-the last is not rounded; ``contradicts: because``; ``cannot be derived: it is ...``: a number of the world, a year
-or the size of a data set; ``answered``: a lecture asks and prints no number; ``unresolved: because``: known
-second hand, decides nothing; ``wrong``.
+the last is not rounded; ``contradicts: because``; ``cannot be derived: it is ...``: a number of the world, a
+year or the size of a data set; ``answered``: a lecture asks and prints no number; ``unresolved: because``:
+known second hand, decides nothing; ``wrong``.
 """
 
 import re
@@ -51,7 +51,9 @@ def fits(text: str, ours: Value) -> Fit:
         return "matches" if text == ours else ""
     if isinstance(ours, tuple):
         # A hyphen behind a letter or a number is no sign.
-        numbers = tuple(int(n.replace("−", "-")) for n in re.findall(r"(?<![0-9A-Za-z])[-−][0-9]+|[0-9]+", text))
+        numbers = tuple(
+            int(n.replace("−", "-")) for n in re.findall(r"(?<![0-9A-Za-z])[-−][0-9]+|[0-9]+", text)
+        )
         return "matches" if numbers in (ours, (*ours[1:], *ours[:1])) else ""
     found: list[Fit] = []
     for side in text.split("="):

@@ -1,17 +1,18 @@
 """Checks every number of five lecture decks: its arithmetic, and what becomes of it.
 
-The decks are: 000, LeNet and AlexNet; 001, case study LeNet-5 and AlexNet; 002, convolutional neural network;
-003, CNN examples; 004, introduction to deep learning. Their texts are not part of Heirloom: a claim names the deck
-and the line of its text.
+The decks are: 000, LeNet and AlexNet; 001, case study LeNet-5 and AlexNet; 002, convolutional neural
+network; 003, CNN examples; 004, introduction to deep learning. Their texts are not part of Heirloom: a claim
+names the deck and the line of its text.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from heirloom.auditing.lectures import deck_000, deck_001, deck_002, deck_003, deck_004
 from heirloom.auditing.lectures.coverage import Coverage, covered
 from heirloom.auditing.lectures.deck import Deck, Says, World, ours_text
 from heirloom.auditing.lectures.numerals import numerals
+from heirloom.auditing.printed import plain_text
 from heirloom.auditing.verdicts import fits, holds, judged
 from heirloom.errors import HeirloomError
 
@@ -81,11 +82,12 @@ def audit_lectures(against: str | Path | None = None) -> LectureAudit:
     """Check every number of the five decks.
 
     Args:
-        against: Folder with the decks' texts, ``000*.txt`` to ``004*.txt``: their numbers are then held against
-            the claims, so that none is left out and none is made up.
+        against: Folder with the decks' texts, ``000*.txt`` to ``004*.txt``: their numbers are then held
+            against the claims, so that none is left out and none is made up.
 
     Raises:
-        HeirloomError: (``E-data-file``) The folder or a text cannot be read, or a deck has no text or several.
+        HeirloomError: (``E-data-file``) The folder or a text cannot be read, or a deck has no text or
+            several.
     """
     found = [_found(deck, says) for deck in DECKS for says in deck.says]
     found.sort(key=lambda finding: (finding.deck, finding.line))
@@ -97,7 +99,7 @@ def _found(deck: Deck, says: Says) -> Finding:
     return Finding(
         deck.number,
         line,
-        number_in(says),
+        plain_text(number_in(says)),
         says.about,
         says.ours.text,
         ours_text(says.ours),

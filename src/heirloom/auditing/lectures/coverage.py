@@ -56,7 +56,8 @@ def covered(decks: tuple[Deck, ...], folder: str | Path) -> Coverage:
     """Compare the decks with their texts, one file ``NUMBER*.txt`` each, in UTF-8.
 
     Raises:
-        HeirloomError: (``E-data-file``) The folder or a text cannot be read, or a deck has no text or several.
+        HeirloomError: (``E-data-file``) The folder or a text cannot be read, or a deck has no text or
+            several.
     """
     folder = Path(folder)
     try:
@@ -87,14 +88,16 @@ def _read(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror or "" if isinstance(error, OSError) else "it is not UTF-8"
-        raise HeirloomError("E-data-file", "cannot read the text", where=str(path), why=why.lower()) from error
+        raise HeirloomError(
+            "E-data-file", "cannot read the text", where=str(path), why=why.lower()
+        ) from error
 
 
 class _Page:
     """The lines of a deck, and which of their numbers are still free."""
 
     def __init__(self, lines: list[str]) -> None:
-        self.lines = [""] + lines
+        self.lines = ["", *lines]
         self.free: list[list[Numeral]] = [numerals(line) for line in self.lines]
 
     def take(self, line: int, text: str) -> int | None:
@@ -132,19 +135,21 @@ def _compare(deck: Deck, lines: list[str], found: Coverage) -> None:
         if aside.lines is not None:
             wanted += [(line, text, aside) for line in aside.lines for text in aside.texts]
         else:
-            occurs = {text: [(n, line.count(text)) for n, line in enumerate(page.lines)] for text in aside.texts}
+            occurs = {
+                text: [(n, line.count(text)) for n, line in enumerate(page.lines)] for text in aside.texts
+            }
             for text, counts in occurs.items():
                 wanted += [(n, text, aside) for n, count in counts for _ in range(count)]
                 if not any(count for _, count in counts):
                     found.missing.append(Missing(deck.number, 0, text))
-    for line, text, aside in sorted(wanted, key=lambda want: -len(want[1])):
+    for line, text, by in sorted(wanted, key=lambda want: -len(want[1])):
         taken = page.take(line, text)
-        if taken is None and (aside is None or aside.lines is not None):
+        if taken is None and (by is None or by.lines is not None):
             found.missing.append(Missing(deck.number, line, text))
-        elif aside is None:
+        elif by is None:
             found.claimed += taken or 0
         else:
-            found.aside[aside.reason] += taken or 0
+            found.aside[by.reason] += taken or 0
     for aside in deck.asides:
         if aside.lines is not None and not aside.texts:
             found.aside[aside.reason] += sum(page.take_all(line) for line in aside.lines)

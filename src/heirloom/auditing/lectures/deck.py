@@ -104,7 +104,8 @@ class Says:
 
     Attributes:
         lines: Where it is printed.
-        text: What is printed, letter for letter: a number, a size, an equation; empty where the deck only asks.
+        text: What is printed, letter for letter: a number, a size, an equation; empty where the deck only
+            asks.
         about: What it is about.
         ours: What it is compared with.
         why: Why it contradicts that.

@@ -31,9 +31,11 @@ LENET = (
         50,
         "X\t\t\t\tX\tX\tX",
         "rows of the connection table",
-        Worked("the maps of S2 that table I of LeCun et al. 1998 has rows for", lambda: f"{_table_rows()} rows"),
-        why="the row of the last map of S2 is missing, which the maps 3, 4, 5, 8, 9, 10, 11, 13, 14 and 15 read; "
-        "the five printed rows are right",
+        Worked(
+            "the maps of S2 that table I of LeCun et al. 1998 has rows for", lambda: f"{_table_rows()} rows"
+        ),
+        why="the row of the last map of S2 is missing, which the maps 3, 4, 5, 8, 9, 10, 11, 13, 14 and 15 "
+        "read; the five printed rows are right",
         shown="5 rows",
     ),
     Says(59, "16", "maps of C3", Count("lenet5", "maps", "c3")),
@@ -58,7 +60,12 @@ IMAGENET = (
     Says(127, "15 million", "images of ImageNet", _SET),
     Says(128, "22000", "classes of ImageNet", _SET),
     Says(135, "1000", "classes of the subset", Count("alexnet", "outputs", "fc8")),
-    Says(136, "1000", "images of a class, \"around\"", World("a mean: 1.2 million images of 1000 classes, 1,200 each")),
+    Says(
+        136,
+        "1000",
+        'images of a class, "around"',
+        World("a mean: 1.2 million images of 1000 classes, 1,200 each"),
+    ),
     Says(137, "1.2 million", "images for training", _SET),
     Says(138, "50,000", "images for validation", _SET),
     Says(
@@ -84,7 +91,8 @@ ALEXNET = (
         "2",
         "padding of conv1",
         Count("alexnet", "padding", "conv1"),
-        why="the paper names none: its code rounds (224 - 11) / 4 + 1 up to 55; two pixels are torchvision's way to 55",
+        why="the paper names none: its code rounds (224 - 11) / 4 + 1 up to 55; two pixels are torchvision's "
+        "way to 55",
         theirs=Count("alexnet_owt", "padding", "conv1"),
     ),
     Says(163, "55x55x96", "size after conv1", Count("alexnet", "output_size", "conv1")),

@@ -4,7 +4,6 @@ from heirloom.accounting import summary
 from heirloom.auditing.lectures.deck import (
     Count,
     Deck,
-    Formula,
     Ours,
     Says,
     Told,
@@ -57,8 +56,11 @@ LENET = (
         55,
         "MSE",
         "loss of LeNet-5, beside a softmax",
-        Told("mean squared error or maximum a posteriori, of radial basis functions", "LeCun et al. 1998, section II.C"),
-        why="the paper's losses are of its radial basis functions; a softmax came later, with the cross entropy",
+        Told(
+            "mean squared error or maximum a posteriori, of radial basis functions",
+            "LeCun et al. 1998, section II.C",
+        ),
+        why="the paper's losses are of its radial basis functions; a softmax goes with the cross entropy",
     ),
     Says(56, "32x32x1", "size of an image", Count("lenet5", "output_size", "input")),
     Says(57, "28x28", "size of an image of MNIST", World("a fact about a data set")),
@@ -77,7 +79,12 @@ LENET = (
     ),
     Says(88, "2x2", "window of S2", Count("lenet5", "kernel", "s2")),
     Says(88, "stride 2", "stride of S2", Count("lenet5", "stride", "s2")),
-    Says(88, r"12 = (1(\text{weight}) + 1(\text{bias})) * 6", "parameters of S2", Count("lenet5", "parameters", "s2")),
+    Says(
+        88,
+        r"12 = (1(\text{weight}) + 1(\text{bias})) * 6",
+        "parameters of S2",
+        Count("lenet5", "parameters", "s2"),
+    ),
     Says(88, "5880 = (2 * 2 + 1) * 14 * 14 * 6", "connections of S2", Count("lenet5", "connections", "s2")),
     Says(
         98,
@@ -91,10 +98,16 @@ LENET = (
     Says(98, "151600=(5*5*60+16)*10*10", "connections of C3", Count("lenet5", "connections", "c3")),
     Says(108, "2x2", "window of S4", Count("lenet5", "kernel", "s4")),
     Says(
-        108, r"32=(1(\text{weight})+1(\text{bias})) \cdot 16", "parameters of S4", Count("lenet5", "parameters", "s4")
+        108,
+        r"32=(1(\text{weight})+1(\text{bias})) \cdot 16",
+        "parameters of S4",
+        Count("lenet5", "parameters", "s4"),
     ),
     Says(
-        108, r"2000=(2 \cdot 2+1) \cdot 5 \cdot 5 \cdot 16", "connections of S4", Count("lenet5", "connections", "s4")
+        108,
+        r"2000=(2 \cdot 2+1) \cdot 5 \cdot 5 \cdot 16",
+        "connections of S4",
+        Count("lenet5", "connections", "s4"),
     ),
     Says(120, "5x5", "kernel of C5", Count("lenet5", "kernel", "c5")),
     Says(
@@ -103,7 +116,12 @@ LENET = (
         "parameters of C5, and as many connections",
         Count("lenet5", "parameters", "c5"),
     ),
-    Says(130, "10,164 = (120+1) * 84", "parameters of F6, and as many connections", Count("lenet5", "parameters", "f6")),
+    Says(
+        130,
+        "10,164 = (120+1) * 84",
+        "parameters of F6, and as many connections",
+        Count("lenet5", "parameters", "f6"),
+    ),
     Says(
         140,
         "850=(84+1)*10",
@@ -144,7 +162,9 @@ PYTORCH = (
         169,
         "6*6",
         "size of the maps that are flattened",
-        Worked("pool2 without its maps", lambda: (books("lenet5_relu_max").trace["pool2"].output_size or ())[1:]),
+        Worked(
+            "pool2 without its maps", lambda: (books("lenet5_relu_max").trace["pool2"].output_size or ())[1:]
+        ),
         why="a comment that was left behind by another network: the line below it has 16 * 5 * 5",
     ),
     Says(170, "16 * 5 * 5", "inputs of fc1", Count("lenet5_relu_max", "inputs", "fc1")),
@@ -172,7 +192,7 @@ FEATURES = (
         245,
         "15.4%",
         "top-5 error on the test images",
-        Told("15.3%", f"{_PAPER[:-1]}6, table 2: seven networks"),
+        Told("15.3%", "Krizhevsky et al. 2012, table 2: seven networks"),
         why="15.4 % is the seven networks' error on the validation images, 15.3 % on the test images",
     ),
     Says(245, "26.2%", "top-5 error of the second place", World("a measurement")),
@@ -202,7 +222,12 @@ FEATURES = (
     Says((291, 292), "5x5x48", "filter of conv2", Count("alexnet", "filter", "conv2")),
     Says(292, "128", "maps of a group of conv2", Count("alexnet", "maps_of_a_group", "conv2")),
     Says(292, r"\* 2", "groups of conv2", Count("alexnet", "groups", "conv2")),
-    Says(300, "256x256x3", "size of an image of the data set", World("a fact about how the images were prepared")),
+    Says(
+        300,
+        "256x256x3",
+        "size of an image of the data set",
+        World("a fact about how the images were prepared"),
+    ),
     Says(301, "224×224×3", "size of an image", Count("alexnet", "output_size", "input")),
     Says(
         304,
@@ -231,12 +256,26 @@ _POOL = (("kernel_size=3", "window"), ("stride=2", "stride"))
 _CONV = (("kernel_size=3", "window"), ("padding=1", "padding"))
 PYTORCH_ALEXNET = (
     Says(330, "1000", "classes", Count("alexnet_caffe", "outputs", "fc8")),
-    *_code(333, "conv1", ("96", "maps"), ("kernel_size=11", "window"), ("stride=4", "stride"), ("padding=0", "padding")),
+    *_code(
+        333,
+        "conv1",
+        ("96", "maps"),
+        ("kernel_size=11", "window"),
+        ("stride=4", "stride"),
+        ("padding=0", "padding"),
+    ),
     Says(333, "(3, ", "input channels", Count("alexnet_caffe", "maps", "input")),
     *_code(335, "norm1", *_LRN),
     *_code(336, "pool1", *_POOL),
     Says(337, "(96, ", "maps of conv1", Count("alexnet_caffe", "maps", "conv1")),
-    *_code(337, "conv2", ("256", "maps"), ("kernel_size=5", "window"), ("padding=2", "padding"), ("groups=2", "groups")),
+    *_code(
+        337,
+        "conv2",
+        ("256", "maps"),
+        ("kernel_size=5", "window"),
+        ("padding=2", "padding"),
+        ("groups=2", "groups"),
+    ),
     *_code(339, "norm2", *_LRN),
     *_code(340, "pool2", *_POOL),
     Says(341, "256", "maps of conv2", Count("alexnet_caffe", "maps", "conv2")),
@@ -246,7 +285,9 @@ PYTORCH_ALEXNET = (
     Says(345, "384", "maps of conv4", Count("alexnet_caffe", "maps", "conv4")),
     *_code(345, "conv5", ("256", "maps"), *_CONV, ("groups=2", "groups")),
     *_code(347, "pool5", *_POOL),
-    Says(350, "256 * 6 * 6", "inputs of fc6, of images of 227 x 227", Count("alexnet_caffe", "inputs", "fc6")),
+    Says(
+        350, "256 * 6 * 6", "inputs of fc6, of images of 227 x 227", Count("alexnet_caffe", "inputs", "fc6")
+    ),
     *_code(350, "fc6", ("4096", "outputs")),
     *_code(353, "fc7", ("(4096", "inputs"), (", 4096", "outputs")),
     *_code(356, "fc8", ("4096", "inputs")),
@@ -255,12 +296,13 @@ PYTORCH_ALEXNET = (
         "256 * 6 * 6",
         "numbers of an image before fc6, at the 224 x 224 that this deck names",
         Worked("54, 26, 12 and 5 units a side, of 256 maps", lambda: 256 * _side(224) ** 2),
-        why="the code stops with an error at 224 x 224: nothing rounds up; it needs 227, or padding 2 in conv1",
+        why="the code stops with an error at 224 x 224: nothing rounds up; it needs 227, or padding 2",
         theirs=Worked("the same of images of 227 x 227", lambda: 256 * _side(227) ** 2),
     ),
 )
 
 _MIXED = "the table is of the network for 227 x 227 pixels; the code beside it shrinks it to 32 x 32"
+_227 = "the paper and its code take 224 x 224, as this deck says above, and round the number of windows up"
 _ROWS = (
     # line of the first table, layer, maps, size, window, stride, as printed
     (370, "conv1", "96", "55 x 55 x 96", "11x11", "4"),
@@ -277,7 +319,7 @@ _SECOND = 52  # lines from the first table to the second, which stands beside th
 
 def _table(first: int, model: str) -> tuple[Says, ...]:
     """One of the two tables; what is not so in ``model`` is explained by the mixture."""
-    found = [_cell(first, "227x227x3", "size of an image", model, "output_size", "input")]
+    found = [_image(first, model)]
     for line, layer, *texts_ in _ROWS:
         for quantity, text in zip(("maps", "output_size", "kernel", "stride"), texts_, strict=True):
             about = f"{quantity.replace('_', ' ')} of {layer}"
@@ -287,24 +329,38 @@ def _table(first: int, model: str) -> tuple[Says, ...]:
     return tuple(found)
 
 
+def _image(line: int, model: str) -> Says:
+    ours, theirs = Count(model, "output_size", "input"), Count("alexnet_single", "output_size", "input")
+    return Says(line, "227x227x3", "size of an image", ours, _MIXED if "cifar" in model else _227, theirs)
+
+
 def _cell(line: int, text: str, about: str, model: str, quantity: str, layer: str) -> Says:
     differs = model == "alexnet_cifar_bn" and (
         quantity == "output_size" or (layer.startswith("pool") and quantity == "kernel")
     )
     ours, theirs = Count(model, quantity, layer), Count("alexnet_single", quantity, layer)
-    return Says(line, text, about, ours, why=_MIXED, theirs=theirs) if differs else Says(line, text, about, ours)
+    return (
+        Says(line, text, about, ours, why=_MIXED, theirs=theirs) if differs else Says(line, text, about, ours)
+    )
 
 
 def _fourth(line: int, model: str, theirs: Ours, why: str) -> Says:
-    return Says(line, "9216", "units of the first of four fully connected rows", Count(model, "outputs", "fc6"), why, theirs)
+    return Says(
+        line,
+        "9216",
+        "units of the first of four fully connected rows",
+        Count(model, "outputs", "fc6"),
+        why,
+        theirs,
+    )
 
 
 TABLES = (
-    *_table(369, "alexnet_caffe"),
+    *_table(369, "alexnet"),
     _fourth(
         378,
-        "alexnet_caffe",
-        Count("alexnet_caffe", "inputs", "fc6"),
+        "alexnet",
+        Count("alexnet", "inputs", "fc6"),
         "the inputs of fc6: the network has three fully connected layers, not four",
     ),
     *_table(421, "alexnet_cifar_bn"),
@@ -315,7 +371,9 @@ TABLES = (
 def _keras(line: int, layer: str, *cells: tuple[str, str]) -> tuple[Says, ...]:
     """A line of the deck's Keras code: texts, and what they set."""
     return tuple(
-        Says(line, text, f"{quantity.replace('_', ' ')} of {layer}", Count("alexnet_cifar_bn", quantity, layer))
+        Says(
+            line, text, f"{quantity.replace('_', ' ')} of {layer}", Count("alexnet_cifar_bn", quantity, layer)
+        )
         for text, quantity in cells
     )
 
@@ -354,8 +412,26 @@ DECK = Deck(
     LENET + PYTORCH + KERAS + FEATURES + PYTORCH_ALEXNET + TABLES + KERAS_ALEXNET,
     (
         whole("the date of the lecture", 9),
-        names("the name of a network, of a layer or of a step", "LeNet-5", "C1", "S2", "S3", "C3", "S4", "C5", "F6"),
-        names("a name in code", "Conv2d", "Conv2D", "max_pool2d", "MaxPool2d", "MaxPooling2D", "AveragePooling2D"),
+        names(
+            "the name of a network, of a layer or of a step",
+            "LeNet-5",
+            "C1",
+            "S2",
+            "S3",
+            "C3",
+            "S4",
+            "C5",
+            "F6",
+        ),
+        names(
+            "a name in code",
+            "Conv2d",
+            "Conv2D",
+            "max_pool2d",
+            "MaxPool2d",
+            "MaxPooling2D",
+            "AveragePooling2D",
+        ),
         names("a name in code", "conv1", "conv2", "fc1", "fc2", "fc3"),
         names("the number of a figure", "Fig. 2."),
         names("the name of a measure", "Top-5", "Top 5"),

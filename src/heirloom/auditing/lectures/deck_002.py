@@ -2,7 +2,18 @@
 
 from torch import nn
 
-from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Told, Worked, World, names, texts, whole
+from heirloom.auditing.lectures.deck import (
+    Count,
+    Deck,
+    Formula,
+    Says,
+    Told,
+    Worked,
+    World,
+    names,
+    texts,
+    whole,
+)
 from heirloom.auditing.lectures.examples import (
     CHANNEL,
     DIAGONAL,
@@ -38,8 +49,8 @@ BY_HAND = (
     ),
     Says(
         232,
-        r"x = \begin{bmatrix} 5 \\ 1 \\ 7 \\ 7 \\ 2 \\ 5 \\ 5 \\ 3 \\ 5 \\ 3 \\ 3 \\ 4 \\ 7 \\ 8 \\ 1 \\ 5 \\ 7 "
-        r"\\ 8 \\ 2 \\ 3 \\ 1 \end{bmatrix}",
+        r"x = \begin{bmatrix} 5 \\ 1 \\ 7 \\ 7 \\ 2 \\ 5 \\ 5 \\ 3 \\ 5 \\ 3 \\ 3 \\ 4 \\ 7 \\ 8 \\ 1 "
+        r"\\ 5 \\ 7 \\ 8 \\ 2 \\ 3 \\ 1 \end{bmatrix}",
         "the first block as a vector",
         Worked("three rows of three", lambda: block(IMAGE)),
         why="a block of 3 x 3 has nine numbers: the vector goes on with the image's last two rows, 21 in all",
@@ -50,7 +61,7 @@ BY_HAND = (
         r"W = \begin{bmatrix} 1 \\ 0 \\ -1 \\ 0 \\ 1 \\ 1 \\ 0 \\ -1 \\ 1 \\ 0 \\ -1 \end{bmatrix}",
         "the filter as a vector",
         Worked("three rows of three", lambda: block(FILTER)),
-        why="a filter of 3 x 3 has nine numbers: the vector has eleven, and the middle row 2, 0, -2 is not among them",
+        why="a filter of 3 x 3 has nine numbers: the vector has eleven, and the row 2, 0, -2 is not among them",
     ),
     Says(
         236,
@@ -100,7 +111,12 @@ VOLUMES = (
         "size of a column of outputs",
         Worked("a filter as large as the region", lambda: size_after(nn.Conv2d(3, 2, 5), 3, 5, 5)[:2]),
     ),
-    Says(470, "**4**", "dimensions of a layer's weights", Worked("5 x 5, 3 to 8 maps", lambda: len(_weights(8, 5)))),
+    Says(
+        470,
+        "**4**",
+        "dimensions of a layer's weights",
+        Worked("5 x 5, 3 to 8 maps", lambda: len(_weights(8, 5))),
+    ),
     Says(
         476,
         "2 channels",
@@ -271,7 +287,9 @@ HISTORY = (
         1149,
         "Wide ResNet -fractal network",
         "one of the networks",
-        Told("two networks: Wide ResNet, and FractalNet", "Zagoruyko and Komodakis 2016; Larsson et al. 2016"),
+        Told(
+            "two networks: Wide ResNet, and FractalNet", "Zagoruyko and Komodakis 2016; Larsson et al. 2016"
+        ),
         why="two papers: one widens residual blocks, the other does without them",
     ),
     Says(
@@ -289,7 +307,8 @@ HISTORY = (
         "1.3 million",
         "images for training",
         Told("1.2 million", "Krizhevsky et al. 2012, section 2, as lecture deck 000, line 137, prints it"),
-        why="the paper says roughly 1.2 million; the abstract that was submitted says 1.3",
+        why="the paper says roughly 1.2 million, the abstract that was submitted 1.3; the images of 2012 are "
+        "1.281 million, which rounds to 1.3",
     ),
     Says(1226, "50,000", "images for validation", _SET),
     Says(
@@ -317,7 +336,9 @@ def _lenet() -> tuple[Says, ...]:
         for quantity, text in zip(("maps", "kernel", "stride", "output_size"), cells, strict=True):
             quantity = "outputs" if text == "120" else quantity
             about = f"{quantity.replace('_', ' ')} of {name}"
-            found += [Says(line, f"\t{text}\t", about, Count("lenet5_softmax", quantity, name))] if text else []
+            found += (
+                [Says(line, f"\t{text}\t", about, Count("lenet5_softmax", quantity, name))] if text else []
+            )
     return tuple(found)
 
 
@@ -326,7 +347,11 @@ LENET = (
     Says(1160, "", "parameters of LeNet-5", Count("lenet5", "parameters")),
     *(
         say
-        for line, name, maps in ((1165, "c1", "6 filters"), (1180, "c3", "16 filters"), (1176, "c5", "120 filters"))
+        for line, name, maps in (
+            (1165, "c1", "6 filters"),
+            (1180, "c3", "16 filters"),
+            (1176, "c5", "120 filters"),
+        )
         for say in (
             Says(line, maps, f"maps of {name}", Count("lenet5", "maps", name)),
             Says(line, r"5 \times 5", f"kernel of {name}", Count("lenet5", "kernel", name)),
@@ -371,7 +396,9 @@ def _alexnet() -> tuple[Says, ...]:
     for place, name, *cells in _ROWS:
         for quantity, text in zip(("maps", "kernel", "stride", "padding", "output_size"), cells, strict=True):
             about = f"{quantity.replace('_', ' ')} of {name}"
-            found += [Says(_on(place), f"\t{text}\t", about, Count("alexnet", quantity, name))] if text else []
+            found += (
+                [Says(_on(place), f"\t{text}\t", about, Count("alexnet", quantity, name))] if text else []
+            )
     return tuple(found)
 
 
@@ -507,7 +534,11 @@ DECK = Deck(
         *(
             texts("the name of a layer", line, name)
             for line, name in (
-                *zip(range(1201, 1208), ("Conv 1", "Avg. pooling 1", "Conv 2", "Avg. pooling 2", "Conv 3"), strict=False),
+                *zip(
+                    range(1201, 1208),
+                    ("Conv 1", "Avg. pooling 1", "Conv 2", "Avg. pooling 2", "Conv 3"),
+                    strict=False,
+                ),
                 (1206, "Fully Connected 1"),
                 (1207, "Fully Connected 2"),
                 (1353, "Dropout 1"),
@@ -520,7 +551,17 @@ DECK = Deck(
         *(
             texts("the name of a layer", _on(place), name)
             for place, name in enumerate(
-                ("Conv 1", "Max Pool 1", "Conv 2", "Max Pool 2", "Conv 3", "Conv 4", "Conv 5", "Max Pool 3", "Dropout 1"),
+                (
+                    "Conv 1",
+                    "Max Pool 1",
+                    "Conv 2",
+                    "Max Pool 2",
+                    "Conv 3",
+                    "Conv 4",
+                    "Conv 5",
+                    "Max Pool 3",
+                    "Dropout 1",
+                ),
                 1,
             )
         ),

@@ -94,8 +94,8 @@ ALEXNET = (
         "~ 52",
         "receptive field of layer 7, in pixels",
         Count("alexnet", "receptive_field", "conv5"),
-        why="the 3 pixels of the window times 224 / 13, rounded; the windows before it widen the field to 163, "
-        "three quarters of the image",
+        why="the 3 pixels of the window times 224 / 13, rounded; the windows before it widen the field to "
+        "163, three quarters of the image",
         theirs=Formula("3 x 224 / 13"),
     ),
     Says(62, "15 million", "images of ImageNet", _SET),

@@ -1,4 +1,4 @@
-"""Lecture deck 004, "Introduction to deep learning: CNN and classic networks": what it says, and what holds."""
+"""Lecture deck 004, "CNN and classic networks": what it says, and what of it holds."""
 
 from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Told, World, names, texts, whole
 
@@ -75,7 +75,14 @@ LENET = (
     Says(132, r"32 \times 32 \times 1", "size of an image", Count("lenet5", "output_size", "input")),
 )
 ALEXNET = (
-    Says((30, 133, 138), "7", "layers of AlexNet", Count("alexnet", "depth"), why=_SEVEN, theirs=Formula("5 + 3 - 1")),
+    Says(
+        (30, 133, 138),
+        "7",
+        "layers of AlexNet",
+        Count("alexnet", "depth"),
+        why=_SEVEN,
+        theirs=Formula("5 + 3 - 1"),
+    ),
     Says(
         134,
         r"227 \times 227 \times 3",
@@ -173,8 +180,12 @@ TESLA = (
         theirs=Formula("100 - 1.6 - 0.1 - 0.2"),
     ),
     Says(241, "1.6", "per cent in deconvolutions", Formula(f"100 x 576 / ({_MOPS})")),
-    Says(242, "0.1", "per cent in ReLU", Formula(f"100 x 123 / ({_MOPS})"), why="its own operations give 0.4"),
-    Says(243, "0.2", "per cent in pooling", Formula(f"100 x 13 / ({_MOPS})"), why="its own operations give 0.0"),
+    Says(
+        242, "0.1", "per cent in ReLU", Formula(f"100 x 123 / ({_MOPS})"), why="its own operations give 0.4"
+    ),
+    Says(
+        243, "0.2", "per cent in pooling", Formula(f"100 x 13 / ({_MOPS})"), why="its own operations give 0.0"
+    ),
     Says(
         245,
         "99.7%",
