@@ -49,12 +49,12 @@ def explain(number: int | str) -> list[Explanation]:
         for row in of_it.rows:
             for quantity in _OF_A_LAYER:
                 has = getattr(row, quantity)
-                if has and fit(wanted, has):
+                if has and _fits(wanted, has):
                     why = row.formulas.get(quantity, "") or row.kind
                     found.append(Explanation(model, row.name, quantity, _exactly(wanted, has) + why))
         for column in COLUMNS:
             has = of_it.totals[column]
-            if has and fit(wanted, has):
+            if has and _fits(wanted, has):
                 found.append(Explanation(model, "total", column, _exactly(wanted, has) + "sum of the rows"))
         for claim in claims(model):
             if _prints(model, claim, wanted):
@@ -65,6 +65,11 @@ def explain(number: int | str) -> list[Explanation]:
             why = f"{finding.printed or 'asked'}: {finding.words}"
             found.append(Explanation(f"lecture deck {finding.deck}", line, finding.about, why))
     return found
+
+
+def _fits(wanted: Printed, has: int) -> bool:
+    """All printed digits are its digits: here no zero only fills up."""
+    return abs(has - wanted.value) < wanted.step and bool(fit(wanted, has))
 
 
 def _exactly(wanted: Printed, has: int) -> str:

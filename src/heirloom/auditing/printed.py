@@ -51,6 +51,10 @@ class Printed:
     tail: str = ""
 
 
+def _ten_to(power: int) -> Fraction:
+    return Fraction(10**power) if power >= 0 else Fraction(1, 10**-power)
+
+
 def read_number(text: str) -> Printed:
     """Read ``1,516``, ``62.3 million``, ``60K``, ``≈ 61,500``, ``99.7 %``, ``1,00,000`` or ``3.6e9``.
 
@@ -67,12 +71,12 @@ def read_number(text: str) -> Printed:
     scale = UNITS[unit] + int(power or 0)
     decimals = found["decimals"] or ""
     digits = found["digits"].replace(",", "").replace("_", "")
-    value = Fraction(digits + decimals) * Fraction(10) ** scale
+    value = Fraction(digits + decimals) * _ten_to(scale)
     filled = 0 if decimals or not int(digits) else len(digits) - len(digits.rstrip("0"))
     return Printed(
         text.strip(),
         -value if found["sign"] in ("-", "−") else value,
-        Fraction(10) ** (scale - max(0, len(decimals) - 1)),
+        _ten_to(scale - max(0, len(decimals) - 1)),
         filled,
         exact=not (decimals or unit or power or found["mark"]),
         scale=scale,
@@ -102,9 +106,9 @@ def rounded(printed: Printed, ours: Fraction | int) -> str:
     """What should have been printed: ``ours`` with as many digits, in the same unit."""
     steps = round(ours / printed.step)
     places = 0
-    while printed.step * 10**places < Fraction(10) ** printed.scale:
+    while printed.step * Fraction(10**places) < _ten_to(printed.scale):
         places += 1
-    value = steps * printed.step / Fraction(10) ** printed.scale
+    value = steps * printed.step / _ten_to(printed.scale)
     return f"{float(value):,.{places}f}{printed.tail}"
 
 

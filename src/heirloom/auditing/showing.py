@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable
 
+from heirloom.auditing.explaining import Explanation
 from heirloom.auditing.lectures import DECKS, Finding, LectureAudit
 from heirloom.auditing.networks import Verdict
 from heirloom.auditing.own_tables import Checked
@@ -40,6 +41,21 @@ def own_table(found: list[Checked]) -> Table:
     ]
     title = f"{len(found)} numbers checked: {tally([c.words for c in found])}"
     return Table(title, heads, rows, spare=("quantity", "line"))
+
+
+def explanations_table(number: str, found: list[Explanation]) -> Table:
+    """Where a number stands; layers of a network that have it for the same reason on one line."""
+    heads = ["model", "layer", "quantity", "why"]
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for e in found:
+        places.setdefault((e.model, e.quantity, e.why), []).append(e.layer)
+    rows = [
+        [model, f"{layers[0]}{f' +{len(layers) - 1}' * (len(layers) > 1)}", quantity, why]
+        for (model, quantity, why), layers in places.items()
+    ]
+    records: list[dict[str, Cell]] = [vars(e) for e in found]
+    title = f"{number} stands in {len(found)} place{'s' * (len(found) != 1)}"
+    return Table(title, heads, rows, data=records, records=lambda: records)
 
 
 def lectures_text(audit: LectureAudit, form: str, width: int = 0) -> str:
@@ -120,7 +136,7 @@ def _row(finding: Finding) -> list[Cell]:
         word(finding.words),
         _short(finding.ours, 16),
         _short(finding.about, 30),
-        _short(finding.arithmetic, 58),
+        _short(finding.arithmetic, 44),
     ]
 
 
@@ -142,8 +158,8 @@ def _against(audit: LectureAudit) -> Iterable[str]:
         return
     yield (
         f"The texts have {found.claimed + found.aside.total() + len(found.left):,} numbers: "
-        f"{found.claimed:,} belong to claims, {found.aside.total():,} are set aside, {len(found.left):,} are left over; "
-        f"{len(found.missing):,} of our texts are not there."
+        f"{found.claimed:,} belong to claims, {found.aside.total():,} are set aside, "
+        f"{len(found.left):,} are left over; {len(found.missing):,} of our texts are not there."
     )
     if found.aside:
         yield "Set aside: " + "; ".join(f"{n} {reason}" for reason, n in found.aside.most_common()) + "."

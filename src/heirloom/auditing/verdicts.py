@@ -1,7 +1,7 @@
 """What can become of a printed number: one small vocabulary for networks, lectures and tables.
 
-``matches``; ``rounds to``: ours, rounded to as many digits as are printed; ``cut to``: its digits are ours, but
-the last is not rounded; ``contradicts: because``; ``cannot be derived: it is ...``: a number of the world, a
+``matches``; ``rounds to``: ours, rounded to as many digits as are printed; ``cut to``: its digits are ours,
+but the last is not rounded; ``contradicts: because``; ``cannot be derived: ...``: a number of the world, a
 year or the size of a data set; ``answered``: a lecture asks and prints no number; ``unresolved: because``:
 known second hand, decides nothing; ``wrong``.
 """
@@ -59,8 +59,11 @@ def fits(text: str, ours: Value) -> Fit:
     for side in text.split("="):
         try:
             found.append(fit(read_number(side), ours))
-        except HeirloomError:
-            found.append("matches" if evaluate(side) == ours else "")
+        except HeirloomError as no_number:
+            try:
+                found.append("matches" if evaluate(side) == ours else "")
+            except HeirloomError:
+                raise no_number from None
     order: tuple[Fit, ...] = ("", "cut to", "rounds to", "matches")
     return min(found, key=order.index)
 

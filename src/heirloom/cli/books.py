@@ -164,11 +164,9 @@ def explain(
 ) -> None:
     """Find the layers and totals that have a number, and who prints it; exit 1 if there is none."""
     from heirloom.auditing.explaining import explain
-    from heirloom.tables import Table
+    from heirloom.auditing.showing import explanations_table
 
     found = explain(number)
-    rows = [[e.model, e.layer, e.quantity, e.why] for e in found]
-    title = f"{number} stands in {len(found)} place{'s' * (len(found) != 1)}"
-    write(Table(title, ["model", "layer", "quantity", "why"], rows).render(format))
+    write(explanations_table(number, found).render(format))
     if not found:
         raise typer.Exit(1)

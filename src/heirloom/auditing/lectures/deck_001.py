@@ -17,7 +17,9 @@ from heirloom.auditing.readings import books
 from heirloom.layers import Conv2d
 
 _PAPER = "Krizhevsky et al. 2012, section 5"
-_WIDTH = "the deck trains a width for each of the ten output units; the paper's radial basis functions have no bias"
+_WIDTH = (
+    "the deck trains a width for each of the ten outputs; the paper's radial basis functions have no bias"
+)
 
 
 def _padded() -> int:

@@ -61,7 +61,7 @@ BY_HAND = (
         r"W = \begin{bmatrix} 1 \\ 0 \\ -1 \\ 0 \\ 1 \\ 1 \\ 0 \\ -1 \\ 1 \\ 0 \\ -1 \end{bmatrix}",
         "the filter as a vector",
         Worked("three rows of three", lambda: block(FILTER)),
-        why="a filter of 3 x 3 has nine numbers: the vector has eleven, and the row 2, 0, -2 is not among them",
+        why="a filter of 3 x 3 has nine numbers: the vector has eleven, and no row 2, 0, -2",
     ),
     Says(
         236,
