@@ -262,3 +262,12 @@ def test_books_of_a_large_network_take_no_memory_for_its_weights():
         "assert grown < (60 << 20 if sys.platform == 'darwin' else 60 << 10), grown\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
+
+
+def test_a_device_that_is_named_gets_its_numbers():
+    with WithoutMemory():
+        assert torch.zeros(2, device="cpu").tolist() == [0, 0]
+        assert torch.ones(2, device="cpu").tolist() == [1, 1]
+        for made in (torch.ones(2, 3, dtype=torch.int64), torch.zeros((2, 3), dtype=torch.int64)):
+            assert (made.device.type, made.shape, made.dtype) == ("meta", (2, 3), torch.int64)
+        assert torch.ones(2, requires_grad=True).requires_grad
