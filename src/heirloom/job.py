@@ -19,8 +19,8 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.files import sha256
-from heirloom.kernels.convolution import LEAST_IMAGES
 from heirloom.layers import Conv2d, TableConv2d
+from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import loss_of, with_heads
 from heirloom.models import arguments, create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (

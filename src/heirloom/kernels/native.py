@@ -26,6 +26,9 @@ from heirloom.kernels import worthwhile
 
 SOURCE = Path(__file__).with_name("native.c")
 
+HEADERS = ("threads.h", "layer.h", "convolution.h", "product.h", "units.h", "windows.h")
+"""What it includes, beside it."""
+
 FLAGS = (
     *("-std=gnu11", "-fPIC", "-shared", "-pthread", "-march=native"),
     *("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fopenmp-simd"),  # half the time of -O3
@@ -39,45 +42,30 @@ NATIVE = "native"
 """How `found` begins where the library is at hand."""
 
 
-class Convolution(Structure):
-    """``convolution`` of native.c."""
+class Layer(Structure):
+    """``layer`` of layer.h."""
 
     _fields_ = (
-        *((name, c_int) for name in ("images", "in_maps", "rows", "columns")),
-        *((name, c_int) for name in ("out_maps", "kernel_rows", "kernel_columns")),
-        *(("x", c_void_p), ("x_image", c_long), ("x_place", c_long)),
-        *(("weight", c_void_p), ("bias", c_void_p)),
-        *(("grad", c_void_p), ("grad_image", c_long), ("grad_place", c_long)),
-        *(("out", c_void_p), ("weight_grad", c_void_p), ("packed", c_void_p)),
-        *(("scratch", c_void_p), ("scratch_size", c_long)),
-    )
-
-
-class Windows(Structure):
-    """``windows`` of native.c."""
-
-    _fields_ = (
-        *((name, c_int) for name in ("images", "maps", "rows", "columns")),
-        *((name, c_void_p) for name in ("x", "grad", "coefficient", "bias", "out", "sums")),
-    )
-
-
-class Squashing(Structure):
-    """``squashing`` of native.c."""
-
-    _fields_ = (
-        ("count", c_long),
-        *((name, c_void_p) for name in ("x", "grad", "out")),
+        ("kind", c_int),
+        *((name, c_int) for name in ("maps", "rows", "columns", "out_maps", "out_rows", "out_columns")),
+        *((name, c_int) for name in ("kernel_rows", "kernel_columns")),
         *(("amplitude", c_float), ("slope", c_float)),
+        *((name, c_void_p) for name in ("weight", "bias", "weight_grad")),
+        *((name, c_void_p) for name in ("out", "packed", "sums", "grads", "turned")),
     )
 
 
-_ARGUMENTS: dict[str, type[Structure]] = {
-    "convolve": Convolution,
-    "convolve_back": Convolution,
-    **dict.fromkeys(("max_windows", "max_windows_back", "sum_windows", "sum_windows_back"), Windows),
-    **dict.fromkeys(("squash", "squash_back"), Squashing),
-}
+class Chain(Structure):
+    """``chain`` of native.c."""
+
+    _fields_ = (
+        *(("images", c_int), ("count", c_int), ("layers", POINTER(Layer))),
+        *((name, c_void_p) for name in ("x", "out", "grad", "x_grad", "kept", "work")),
+    )
+
+
+FUNCTIONS = {"kept_size": c_long, "work_size": c_long, "forward": None, "backward": None}
+"""Of native.c, and what each returns."""
 
 
 class Library:
@@ -93,14 +81,14 @@ class Library:
         self.lanes = c_int.in_dll(library, "lanes").value
         self.widest = c_int.in_dll(library, "widest").value
         self._functions = {}
-        for name, structure in _ARGUMENTS.items():
+        for name, result in FUNCTIONS.items():
             function = getattr(library, name)
-            function.argtypes, function.restype = (POINTER(structure), c_int), None
+            function.argtypes, function.restype = (POINTER(Chain), c_int), result
             self._functions[name] = function
 
-    def __call__(self, name: str, layer: Structure) -> None:
+    def __call__(self, name: str, chain: Chain) -> int:
         """Call a function of native.c. Python's other threads go on meanwhile."""
-        self._functions[name](byref(layer), self.threads)
+        return int(self._functions[name](byref(chain), self.threads) or 0)
 
     @property
     def threads(self) -> int:
@@ -133,21 +121,6 @@ def library_for(x: Tensor) -> Library | None:
     return None if watched or torch.is_autocast_enabled("cpu") else _State.library
 
 
-def images_last(x: Tensor) -> bool:
-    """True for a batch (B, C, H, W) that lies in memory as (C, H, W, B)."""
-    return x.ndim == 4 and x.shape[0] > 1 and x.stride(0) == 1 and x.permute(1, 2, 3, 0).is_contiguous()
-
-
-def with_images_last(x: Tensor) -> Tensor:
-    """``x`` (B, C, H, W), or a copy that lies in memory as (C, H, W, B)."""
-    return x if images_last(x) else x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
-
-
-def empty_images_last(b: int, c: int, h: int, w: int) -> Tensor:
-    """A batch (b, c, h, w) that lies in memory as (c, h, w, b)."""
-    return torch.empty(c, h, w, b).permute(3, 0, 1, 2)
-
-
 def find() -> str:
     """Load the library, once, and compile it where that was not done before.
 
@@ -175,7 +148,7 @@ def _find() -> tuple[Library | None, str]:
         [*compiler, "--version"], capture_output=True, text=True, check=True, timeout=PATIENCE
     ).stdout
     version = (said.splitlines() or ["unknown"])[0]
-    source = SOURCE.read_bytes()
+    source = b"\0".join(path.read_bytes() for path in (SOURCE, *map(SOURCE.with_name, HEADERS)))
     key = sha256("\0".join([*compiler, said, *FLAGS, _processor()]).encode() + source)[:16]
 
     folder = user_cache_path("heirloom", appauthor=False) / "kernels"

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
+from heirloom.layers.together import computed
 
 
 class WithAux(NamedTuple):
@@ -58,6 +59,8 @@ class Chain(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
         check_input(self, x)
-        for layer in self:
+        layers = tuple(self)
+        done, x = computed(layers, x)
+        for layer in layers[done:]:
             x = layer(x)
         return x
