@@ -123,7 +123,9 @@ class Job:
             size = ahead * self.batch_size
             index = self._order[block * size : (block + 1) * size]
             chosen = index.to(self.device)
-            images = self.card.preprocess.scaled(self.train.images[chosen])
+            images = self.card.preprocess.scaled(
+                self.train.images.index_select(0, chosen)
+            )  # quicker than [chosen]
             images = AUGMENTATIONS[self.recipe.augment](images, self.recipe.seed, epoch, index.numpy())
             images = self.card.preprocess.normalised(images).contiguous(memory_format=self._format)
             self._block = block

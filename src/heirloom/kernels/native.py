@@ -39,7 +39,10 @@ PATIENCE = 20.0
 """Seconds after which a compiler is given up."""
 
 NATIVE = "native"
-"""How `found` begins where the library is at hand."""
+"""How `find` begins where the library is at hand."""
+
+EDITION = 2
+"""Of native.c; the next one has other rounding."""
 
 
 class Layer(Structure):
@@ -125,7 +128,7 @@ def find() -> str:
     """Load the library, once, and compile it where that was not done before.
 
     Returns:
-        ``native, <compiler>``, or ``plain: <why>``.
+        ``native 2, <compiler>``, or ``plain: <why>``.
     """
     if not _State.found:
         try:
@@ -152,7 +155,7 @@ def _find() -> tuple[Library | None, str]:
     key = sha256("\0".join([*compiler, said, *FLAGS, _processor()]).encode() + source)[:16]
 
     folder = user_cache_path("heirloom", appauthor=False) / "kernels"
-    return Library(_kept(folder, key) or _compiled(folder, key, compiler)), f"{NATIVE}, {version}"
+    return Library(_kept(folder, key) or _compiled(folder, key, compiler)), f"{NATIVE} {EDITION}, {version}"
 
 
 def _kept(folder: Path, key: str) -> Path | None:

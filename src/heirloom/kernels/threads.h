@@ -1,7 +1,7 @@
 /* Threads that share the pieces of a call.
 
    Whoever calls works as well, and pieces are taken until none is left: nothing waits for a helper that has
-   not got a core yet. A helper without work spins for SPIN_NS, as long as other layers take, and then sleeps.
+   not got a core yet. A helper without work spins for SPIN_NS, as long as the work between two calls takes, and then sleeps.
    Threads of OpenMP either sleep at once or spin on, in the way of other programs.
 
    Work is cut into pieces that do not depend on the number of threads, and sums over pieces are made in
@@ -14,10 +14,10 @@
 #include <time.h>
 
 #define MOST_THREADS 8 /* layers this small have not more to do at a time */
-#define SPIN_NS 200000 /* a helper's wait for the next call */
-#define LATE_NS 200000 /* a caller's wait for the last pieces: another program has the core, */
-#define SHORTEST 16    /* and so many calls do without helpers, */
-#define LONGEST 1024   /* or, where helpers are late again and again, up to so many */
+#define SPIN_NS 500000 /* a helper's wait for the next call */
+#define LATE_NS 200000 /* a caller's wait beyond the time of a piece: another program has the core, */
+#define SHORTEST 4     /* and so many calls do without helpers, */
+#define LONGEST 256    /* or, where helpers are late again and again, up to so many */
 
 static int least(int a, int b) { return a < b ? a : b; }
 
@@ -57,18 +57,19 @@ static void pause_briefly(void)
 
 /* What is to be done changes only while no piece is left. If a ticket could be taken, all that was read after
    it belongs to it. */
-static void take_pieces(int thread)
+static int take_pieces(int thread)
 {
-    for (;;) {
+    for (int taken = 0;;) {
         uint64_t ticket = atomic_load(&pool.ticket);
         work *function = atomic_load(&pool.function);
         const void *layer = atomic_load(&pool.layer);
         if (!(uint32_t)ticket || thread >= atomic_load(&pool.threads))
-            return;
-        if (atomic_compare_exchange_strong(&pool.ticket, &ticket, ticket - 1)) {
-            function(layer, (int)(uint32_t)ticket - 1, thread);
-            atomic_fetch_add(&pool.done, 1);
-        }
+            return taken;
+        if (!atomic_compare_exchange_strong(&pool.ticket, &ticket, ticket - 1))
+            continue;
+        function(layer, (int)(uint32_t)ticket - 1, thread);
+        atomic_fetch_add(&pool.done, 1);
+        taken++;
     }
 }
 
@@ -120,11 +121,11 @@ static void share(work *function, const void *layer, int pieces, int threads)
         pthread_cond_broadcast(&pool.called);
         pthread_mutex_unlock(&pool.mutex);
     }
-    take_pieces(0);
-    const long began = nanoseconds();
+    const long began = nanoseconds(), taken = take_pieces(0), ended = nanoseconds();
+    const long patience = LATE_NS + (taken ? (ended - began) / taken : 0);
     for (int spins = 1; atomic_load(&pool.done) < pieces; spins++)
         spins % 256 ? pause_briefly() : (void)sched_yield();
-    if (nanoseconds() > began + LATE_NS) {
+    if (nanoseconds() > ended + patience) {
         atomic_store(&pool.alone, pool.pause);
         pool.pause = least(2 * pool.pause, LONGEST);
     } else if (pool.pause > SHORTEST) {

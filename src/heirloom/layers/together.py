@@ -60,9 +60,13 @@ def computed(layers: Sequence[nn.Module], x: Tensor) -> tuple[int, Tensor]:
     steps = steps_of(layers, tuple(x.shape[1:]), library)
     if all(step.kind != CONVOLUTION for step in steps):
         return 0, x
+    return len(steps), together(layers[: len(steps)], steps, x, library)
+
+
+def together(layers: Sequence[nn.Module], steps: list[Step], x: Tensor, library: Library) -> Tensor:
+    """What ``layers``, which are ``steps``, make of ``x``; see `steps_of`."""
     parameters = [parameter for step in steps for parameter in step.parameters]
-    out = _Together.apply(x, library, steps, layers[: len(steps)], *parameters)  # type: ignore[no-untyped-call]
-    return len(steps), cast(Tensor, out)
+    return cast(Tensor, _Together.apply(x, library, steps, layers, *parameters))  # type: ignore[no-untyped-call]
 
 
 def steps_of(layers: Sequence[nn.Module], size: Size, library: Library) -> list[Step]:
@@ -184,7 +188,12 @@ RULES: dict[type, Callable[[Any, Size], Step | None]] = {
 class _Together(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, library: Library, steps: list[Step], layers: Sequence[nn.Module], *parameters: Tensor
+        ctx: Any,
+        x: Tensor,
+        library: Library,
+        steps: list[Step],
+        layers: Sequence[nn.Module],
+        *parameters: Tensor,
     ) -> Tensor:
         """All layers, for one block of images after another."""
         ctx.save_for_backward(x, *parameters)
