@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from heirloom import kernels
 from heirloom.events import Note
 from heirloom.files import sha256
-from heirloom.kernels import native
+from heirloom.kernels import chains, native
 from heirloom.layers import RBF, AvgPool2d, Chain, Conv2d, MaxPool2d, ScaledTanh, Subsampling
 from heirloom.layers import together as joined
 from heirloom.losses import cross_entropy
@@ -48,11 +48,11 @@ def natively(x: Tensor, *layers: nn.Module) -> Tensor:
     assert library
     steps = joined.steps_of(layers, tuple(x.shape[1:]), library)
     assert len(steps) == len(layers)
-    return joined.together(layers, steps, x, library)
+    return chains.Plan(layers, steps, tuple(x.shape[1:]))(x, library)
 
 
 def is_native(out: Tensor) -> bool:
-    return "Together" in type(out.grad_fn).__name__
+    return type(out.grad_fn).__name__ == "_ChainBackward"
 
 
 def laid_out(x: Tensor, how: str) -> Tensor:
@@ -417,12 +417,12 @@ def test_other_layers_are_computed_by_themselves() -> None:
         chain = Chain((1, 12, 12), first=Conv2d(1, 3, 5), other=other, last=MaxPool2d(2))
         out = chain(x)
         assert not is_native(out)
-        done, between = joined.computed(tuple(chain), x)
+        done, between = joined.computed(chain, x)
         assert done == 1
         assert is_native(between)
         with native.active(0):
             torch.testing.assert_close(out, chain(x), rtol=1e-4, atol=1e-5)
-    assert not joined.computed((nn.ReLU(), nn.Flatten()), x)[0]  # nothing to gain
+    assert not joined.computed(nn.Sequential(nn.ReLU(), nn.Flatten()), x)[0]  # nothing to gain
 
 
 @pytest.mark.usefixtures("on")
@@ -460,7 +460,7 @@ def test_every_lenet_computes_the_same(name: str) -> None:
 
 def test_the_kinds_of_layers_have_the_same_numbers_on_both_sides() -> None:
     (kinds,) = re.findall(r"enum {(.*?)}", native.SOURCE.read_text())
-    assert [getattr(joined, kind) for kind in kinds.strip().split(", ")] == list(range(joined.NOTHING))
+    assert [getattr(chains, kind) for kind in kinds.strip().split(", ")] == list(range(chains.NOTHING))
 
 
 @pytest.fixture
@@ -600,7 +600,7 @@ def test_only_training_compiles(cache: Path, finished_run: Path, heirloom: Heirl
 def test_a_forked_process_makes_threads_of_its_own() -> None:
     code = """
 import os, torch
-from heirloom.kernels import native
+from heirloom.kernels import chains, native
 from heirloom.models import create_model
 torch.set_num_threads(1)  # OpenMP's own threads do not outlive a fork
 x, model = torch.randn(64, 1, 32, 32), create_model("lenet5")

@@ -103,17 +103,24 @@ class _State:
     library: Library | None = None
     found = ""  # of `find`; empty until it was called
     threads = 0  # of a call; 0 where these paths are not to be taken
+    activation = object()
 
 
 @contextlib.contextmanager
 def active(threads: int) -> Iterator[None]:
     """Within, the layers of `heirloom.layers` take these paths where they can; with 0 threads they do not."""
-    before = _State.threads
+    before = _State.threads, _State.activation
     _State.threads = threads if threads and find().startswith(NATIVE) else 0
+    _State.activation = object()
     try:
         yield
     finally:
-        _State.threads = before
+        _State.threads, _State.activation = before
+
+
+def activation() -> object:
+    """What tells one `active` from another."""
+    return _State.activation
 
 
 def library_for(x: Tensor) -> Library | None:

@@ -138,6 +138,10 @@ class TableConv2d(nn.Module):
         dense = self.weight.new_zeros(self.out_maps * self.in_maps, k, k)
         return dense.index_copy(0, self.slot, self.weight).view(self.out_maps, self.in_maps, k, k)
 
+    def from_dense(self, dense: Tensor) -> Tensor:
+        """The kernels that are stored, of as many numbers as `dense_weight` has."""
+        return dense.view(-1, self.kernel, self.kernel)[self.slot]
+
     def plain(self) -> bool:
         """True for stride 1, no padding, and a bias for each map."""
         return self.stride == 1 and not self.padding and self.bias.numel() == self.out_maps

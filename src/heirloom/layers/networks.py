@@ -1,6 +1,7 @@
 """What networks are made as: chains of named layers, for images of one size, perhaps with auxiliary heads."""
 
 from collections import OrderedDict
+from itertools import islice
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
@@ -59,8 +60,7 @@ class Chain(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
         check_input(self, x)
-        layers = tuple(self)
-        done, x = computed(layers, x)
-        for layer in layers[done:]:
+        done, x = computed(self, x)
+        for layer in islice(self, done, None):
             x = layer(x)
         return x
