@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from heirloom import kernels
+from heirloom.data.preprocessing import Preprocess
 from heirloom.events import Note
 from heirloom.files import sha256
 from heirloom.kernels import chains, native
+from heirloom.kernels.pixels import looked_up
 from heirloom.layers import RBF, AvgPool2d, Chain, Conv2d, MaxPool2d, ScaledTanh, Subsampling
 from heirloom.layers import together as joined
 from heirloom.losses import cross_entropy
@@ -458,6 +460,30 @@ def test_every_lenet_computes_the_same(name: str) -> None:
         assert error(one, other.double()) < 5e-5
 
 
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_values_by_their_table_are_the_same_bytes(channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    stored = torch.randint(0, 256, (50, channels, 7, 9), generator=generator, dtype=torch.uint8)
+    index = torch.tensor([49, 0, 0, 17, *range(40)])
+    mean, std = (0.1307, 0.4, 0.7)[:channels], (0.3081, 1 / 3, 1.7)[:channels]
+    preprocess = Preprocess((channels, 7, 9), mean=mean, std=std, scale=255 / 256)
+    levels = preprocess.levels()
+    assert levels is not None
+    found = looked_up(stored, index, levels)
+    assert found is not None
+    assert torch.equal(found, preprocess(stored[index]))
+    for wrong in ([0, 50], [-1]):
+        with pytest.raises(IndexError, match="of 50"):
+            looked_up(stored, torch.tensor(wrong), levels)
+    with native.active(0):
+        assert looked_up(stored, index, levels) is None
+    place = dataclasses.replace(preprocess, mean=(0.0,) * channels, mean_image=torch.zeros(channels, 7, 9))
+    assert place.levels() is None
+    if channels == 3:
+        assert dataclasses.replace(preprocess, order="BGR").levels() is None
+
+
 def test_the_kinds_of_layers_have_the_same_numbers_on_both_sides() -> None:
     (kinds,) = re.findall(r"enum {(.*?)}", native.SOURCE.read_text())
     assert [getattr(chains, kind) for kind in kinds.strip().split(", ")] == list(range(chains.NOTHING))
@@ -624,4 +650,5 @@ def test_the_source_lies_where_packages_take_it_from() -> None:
     source = native.SOURCE.read_text()
     assert tuple(re.findall(r'#include "(.*)"', source)) == native.HEADERS
     assert all((native.SOURCE.parent / name).is_file() for name in native.HEADERS)
+    source += "".join((native.SOURCE.parent / name).read_text() for name in native.HEADERS)
     assert all(re.search(rf"^(void|long) {name}\(", source, re.MULTILINE) for name in native.FUNCTIONS)

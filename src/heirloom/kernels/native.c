@@ -11,6 +11,7 @@
 #include "product.h"
 #include "units.h"
 #include "windows.h"
+#include "pixels.h"
 
 enum { CONVOLUTION, PRODUCT, RECTIFIER, SQUASHING, DISTANCES, LARGEST_OF_WINDOW, SUM_OF_WINDOW };
 

@@ -26,7 +26,7 @@ from heirloom.kernels import worthwhile
 
 SOURCE = Path(__file__).with_name("native.c")
 
-HEADERS = ("threads.h", "layer.h", "convolution.h", "product.h", "units.h", "windows.h")
+HEADERS = ("threads.h", "layer.h", "convolution.h", "product.h", "units.h", "windows.h", "pixels.h")
 """What it includes, beside it."""
 
 FLAGS = (
@@ -67,8 +67,23 @@ class Chain(Structure):
     )
 
 
-FUNCTIONS = {"kept_size": c_long, "work_size": c_long, "forward": None, "backward": None}
-"""Of native.c, and what each returns."""
+class Pixels(Structure):
+    """``pixels`` of pixels.h."""
+
+    _fields_ = (
+        *(("images", c_int), ("channels", c_int), ("places", c_long)),
+        *((name, c_void_p) for name in ("stored", "index", "levels", "out")),
+    )
+
+
+FUNCTIONS = {
+    "kept_size": (Chain, c_long),
+    "work_size": (Chain, c_long),
+    "forward": (Chain, None),
+    "backward": (Chain, None),
+    "look_up": (Pixels, None),
+}
+"""Of native.c: what each one takes, beside the number of threads, and what it returns."""
 
 
 class Library:
@@ -84,14 +99,14 @@ class Library:
         self.lanes = c_int.in_dll(library, "lanes").value
         self.widest = c_int.in_dll(library, "widest").value
         self._functions = {}
-        for name, result in FUNCTIONS.items():
+        for name, (takes, gives) in FUNCTIONS.items():
             function = getattr(library, name)
-            function.argtypes, function.restype = (POINTER(Chain), c_int), result
+            function.argtypes, function.restype = (POINTER(takes), c_int), gives
             self._functions[name] = function
 
-    def __call__(self, name: str, chain: Chain) -> int:
+    def __call__(self, name: str, given: Structure) -> int:
         """Call a function of native.c. Python's other threads go on meanwhile."""
-        return int(self._functions[name](byref(chain), self.threads) or 0)
+        return int(self._functions[name](byref(given), self.threads) or 0)
 
     @property
     def threads(self) -> int:
