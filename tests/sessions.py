@@ -23,9 +23,9 @@ RUN = ("console", "python")
 class Session:
     """One reader at one page.
 
-    A ``console`` block has commands behind ``$`` and what they print, on stdout and stderr, below. ``...`` stands for
-    anything. A ``python`` block with a title is a file; else it is run, with what earlier ones have defined,
-    and ``print(...)  # x`` must print x.
+    A ``console`` block has commands behind ``$`` and what they print, on stdout and stderr, below. ``...``
+    stands for anything. A ``python`` block with a title is a file; else it is run, with what earlier ones
+    have defined, and ``print(...)  # x`` must print x.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,7 +76,7 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
 
 
 def agree(shown: str, printed: str) -> bool:
-    """Whether a command printed what a page shows; a line ``...`` stands for any lines, within one for any text."""
+    """Whether a command printed what is shown; a line ``...`` is any lines, within one it is any text."""
     shown = re.sub(r"^\.\.\.\n", "\0", _ended(shown), flags=re.MULTILINE)
     parts = [re.escape(part).replace(r"\.\.\.", r"[^\n]*") for part in shown.split("\0")]
     return re.fullmatch(r"(?:[^\n]*\n)*?".join(parts), _ended(printed)) is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.generator import commands, errata, faults, networks, python, recipes
+from heirloom.recipes import RECIPES
 
 ROOT = networks.ROOT
 WRITTEN = ROOT / "docs"
@@ -42,9 +43,12 @@ def pages() -> Iterator[tuple[str, str]]:
     yield from networks.pages()
     yield "errata.md", errata.page()
     yield "recipes.md", recipes.page()
-    for name in ("recipe", *recipes.RECIPES):
-        yield f"code/{name}.md", networks.listing(
-            recipes.FOLDER / f"{name}.py", f"recipes/{name}.py", "[All recipes](../recipes.md).", ""
+    for name in ("recipe", *RECIPES):
+        yield (
+            f"code/{name}.md",
+            networks.listing(
+                recipes.FOLDER / f"{name}.py", f"recipes/{name}.py", "[All recipes](../recipes.md).", ""
+            ),
         )
     yield "reference/commands.md", commands.page()
     yield "reference/python.md", python.page()
@@ -52,7 +56,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 def linked(text: str, folder: Path) -> str:
-    """A file of the repository with its links as the site has them; where it has no such page, the words alone."""
+    """A file of the repository with links as the site has them; where it has no such page, the words."""
 
     def link(found: re.Match[str]) -> str:
         words, target = found.groups()
@@ -71,11 +75,11 @@ def linked(text: str, folder: Path) -> str:
 def settings() -> str:
     """The site's settings; each group of networks is a section of the contents."""
     text = (WRITTEN / "zensical.toml").read_text(encoding="utf-8")
-    entries = "".join(
-        f'    {{ "{title}" = [{", ".join(f"""{{ "{name}" = "networks/{name}.md" }}""" for name in names)}] }},\n'
-        for title, names in networks.groups().items()
-    )
-    return text.replace("    # The networks stand here.\n", entries)
+    entries = []
+    for title, names in networks.groups().items():
+        inside = ", ".join(f'{{ "{name}" = "networks/{name}.md" }}' for name in names)
+        entries.append(f'    {{ "{title}" = [{inside}] }},\n')
+    return text.replace("    # The networks stand here.\n", "".join(entries))
 
 
 if __name__ == "__main__":

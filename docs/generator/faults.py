@@ -24,7 +24,8 @@ STATUSES = {
 CODES = {
     "E-usage": "the command line cannot be read, or an option has an impossible value",
     "E-model": "no network or class has that name, or it is code of one's own that was not named",
-    "E-argument": "a network or a function takes no such argument, or not that value; or the network does not run",
+    "E-argument": "a network or a function takes no such argument, or not that value; or the network does "
+    "not run",
     "E-input-size": "the network takes another size, or no size is known",
     "E-operation": "no rule counts an operation; the line names it",
     "E-trace": "the network does not run on shapes alone",
@@ -52,9 +53,12 @@ def page() -> str:
     """The statuses, and the codes of each with who raises them."""
     parts = [
         "# Errors and exit statuses",
-        "An error is one line on stderr: what is wrong, where, why, and what to do now, with a code in brackets that "
-        "stays the same when the words change. `--debug` adds where in the program it came from. In Python it is a "
-        "[`HeirloomError`](python.md#heirloomerror) with `code`, `what`, `where`, `why`, `remedy` and `status`. "
+        "An error is one line on stderr: what is wrong, where, why, and what to do now, with a code in "
+        "brackets that "
+        "stays the same when the words change. `--debug` adds where in the program it came from. In "
+        "Python it is a "
+        "[`HeirloomError`](python.md#heirloomerror) with `code`, `what`, `where`, `why`, `remedy` and "
+        "`status`. "
         "[When something goes wrong](../trouble.md) shows common ones.",
         "## Exit statuses",
         table(["status", "meaning"], [[f"`{status}`", words] for status, words in STATUSES.items()]),

@@ -2,7 +2,9 @@
 
 import ast
 import csv
+import importlib
 import inspect
+import json
 import re
 import statistics
 import typing
@@ -12,9 +14,9 @@ from pathlib import Path
 
 from docs.generator.markdown import code, counted, escaped, prose, sections, table
 from heirloom.accounting import Summary, size_text, summary
-from heirloom.auditing import Verdict, audit
+from heirloom.auditing import Verdict, verdict
 from heirloom.differences import diff, difference_table
-from heirloom.models import MODELS, list_models
+from heirloom.models import MODELS, claims, list_models
 from heirloom.recipes import RECIPES, find_recipe, headline, published_result
 from heirloom.tables import readable_depth, summary_table
 
@@ -22,12 +24,14 @@ ROOT = Path(__file__).parent.parent.parent
 MODELS_FOLDER = ROOT / "src" / "heirloom" / "models"
 ALIKE = 16
 """Differences between two networks up to which a page lists them."""
+LONG = 100
+"""Rows from which on networks are too long to have so few."""
 
 
 @cache
-def books(name: str) -> Summary:
-    """The accounts of a network as published."""
-    return summary(name)
+def books(name: str, args: str = "{}") -> Summary:
+    """The accounts of a network, as published or with the arguments that a JSON object gives."""
+    return summary(name, **json.loads(args))
 
 
 def groups() -> dict[str, list[str]]:
@@ -44,14 +48,18 @@ def pages() -> Iterator[tuple[str, str]]:
     for name in list_models():
         yield f"networks/{name}.md", page(name)
     for path in sorted({_file(name) for name in list_models()}):
-        yield f"code/{path.stem}.md", listing(path, f"models/{path.name}", "the networks of this file", path.stem)
+        yield (
+            f"code/{path.stem}.md",
+            listing(path, f"models/{path.name}", "the networks of this file", path.stem),
+        )
 
 
 def index() -> str:
     """All networks with their sizes."""
     parts = [
         "# Networks",
-        f"{len(MODELS)} networks, each from its source, in the order of publication. Sizes are those of one image, "
+        f"{len(MODELS)} networks, each from its source, in the order of publication. Sizes are those of "
+        f"one image, "
         "classes as published. A MAC is one multiplication with its addition "
         "([how we count](../counting.md)).",
     ]
@@ -88,7 +96,8 @@ def page(name: str) -> str:
         *(prose(text) for text in rest),
         f"**Source.** {prose(words['Source'])}",
         f"**What we had to decide.** {_capital(prose(words.get('Departs', 'nothing known')))}",
-        f"[Read the file](../code/{file.stem}.md): the network, its initial weights and its published numbers.",
+        f"[Read the file](../code/{file.stem}.md): the network, its initial weights and its published "
+        f"numbers.",
         "## Build it",
         f'```python\nimport heirloom\n\nmodel = heirloom.create_model("{name}")\n'
         f'print(heirloom.summary(model).totals["parameters"])  # {found.totals["parameters"]}\n```',
@@ -121,7 +130,9 @@ def _docstrings(name: str) -> dict[str, str]:
     tree = ast.parse(_file(name).read_text(encoding="utf-8"))
     factory = MODELS[name].split(":")[1]
     own = [
-        node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == factory
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == factory
     ]
     return {"file": ast.get_docstring(tree) or "", "class": ast.get_docstring(own[0]) or ""}
 
@@ -144,8 +155,6 @@ def _capital(text: str) -> str:
 
 def _arguments(name: str) -> str:
     """The arguments of `create_model` for a network, with their defaults and what they can be."""
-    import importlib
-
     module, factory = MODELS[name].split(":")
     made = getattr(importlib.import_module(f"heirloom.models.{module}"), factory)
     hints = typing.get_type_hints(made.__init__ if inspect.isclass(made) else made)
@@ -158,7 +167,11 @@ def _arguments(name: str) -> str:
 
 
 def _kind(hint: object) -> str:
-    return {int: "whole number", float: "number", bool: "`true`, `false`"}.get(hint, "") if isinstance(hint, type) else ""
+    return (
+        {int: "whole number", float: "number", bool: "`true`, `false`"}.get(hint, "")
+        if isinstance(hint, type)
+        else ""
+    )
 
 
 def printed(value: int | tuple[int, ...]) -> str:
@@ -169,7 +182,7 @@ def printed(value: int | tuple[int, ...]) -> str:
 @cache
 def verdicts(name: str) -> tuple[Verdict, ...]:
     """The published numbers of a network, checked."""
-    return tuple(audit(name))
+    return tuple(verdict(name, claim, books(name, json.dumps(claim.args))) for claim in claims(name))
 
 
 def _claims(name: str) -> Iterator[str]:
@@ -182,18 +195,18 @@ def _claims(name: str) -> Iterator[str]:
         f"`heirloom audit {name}`."
     )
     rows = []
-    for verdict in found:
-        claim = verdict.claim
-        verdict_word, _, why = verdict.words.partition(": ")
+    for checked in found:
+        claim = checked.claim
+        word, _, why = checked.words.partition(": ")
         given = "".join(f", `{key}={value}`" for key, value in claim.args.items())
         rows.append(
             [
                 (code(claim.layer) if claim.layer else "total") + given,
                 claim.quantity.replace("_", " "),
                 printed(claim.value),
-                printed(verdict.ours),
-                f"{verdict_word}{': ' if why else ''}{escaped(why)}",
-                escaped(claim.source),
+                printed(checked.ours),
+                word,
+                escaped(claim.source) + (f"<br>*{escaped(why)}*" if why else ""),
             ]
         )
     yield table(["layer", "quantity", "printed", "here", "verdict", "source"], rows, (2, 3))
@@ -202,6 +215,8 @@ def _claims(name: str) -> Iterator[str]:
 def _nearest(name: str) -> Iterator[str]:
     """What distinguishes it from the network that it is most like."""
     mine = books(name)
+    if len(mine.rows) > LONG:
+        return
     best, differences = "", ALIKE + 1
     for other in list_models():
         theirs = books(other)
@@ -214,7 +229,7 @@ def _nearest(name: str) -> Iterator[str]:
     if best:
         compared = difference_table(diff(mine, books(best)), name, best)
         yield f"## Beside {best}"
-        yield f"What `heirloom diff {name} {best}` says; of all networks [`{best}`]({best}.md) is most like it."
+        yield f"What `heirloom diff {name} {best}` says; [`{best}`]({best}.md) is most like it of all."
         yield counted(compared)
         yield "\n".join(f"{note}  " for note in map(escaped, compared.notes))
 

@@ -19,7 +19,8 @@ def page() -> str:
     classes = {name: thing for name, thing in found.items() if inspect.isclass(thing)}
     parts = [
         "# Python",
-        "`import heirloom` loads nothing heavy; each name is loaded when it is first used. Every error that a user "
+        "`import heirloom` loads nothing heavy; each name is loaded when it is first used. Every error "
+        "that a user "
         "can cause is a [`HeirloomError`](#heirloomerror) with a [code](errors.md).",
         table(
             ["function", "what it does"],
@@ -75,7 +76,9 @@ def signature(name: str, thing: Any) -> str:
             arguments.append("/")
     returned = "" if inspect.isclass(thing) else f" -> {_plain(_annotation(found.return_annotation))}"
     line = f"{name}({', '.join(arguments)}){returned}"
-    return line if len(line) <= 88 else f"{name}(\n" + "".join(f"    {a},\n" for a in arguments) + f"){returned}"
+    return (
+        line if len(line) <= 88 else f"{name}(\n" + "".join(f"    {a},\n" for a in arguments) + f"){returned}"
+    )
 
 
 def _annotation(kind: Any) -> str:

@@ -21,7 +21,8 @@ def _parts() -> Iterator[str]:
     yield "# Recipes"
     yield (
         "A recipe is everything that decides what a training run computes. `heirloom train RECIPE` runs one, "
-        "`--set key=value` changes it, `heirloom train MODEL --data DATA` takes the recipe of that name where there "
+        "`--set key=value` changes it, `heirloom train MODEL --data DATA` takes the recipe of that name "
+        "where there "
         "is one and else a general one. What was reached is measured on test images that had no part in any "
         "choice; every run stands in the [results](results.md)."
     )
@@ -31,7 +32,9 @@ def _parts() -> Iterator[str]:
         yield from _recipe(name)
     yield "## Every key"
     yield "What `--set` takes, and the values of the general recipe."
-    yield table(["key", "by default"], [[code(key), _value(value)] for key, value in _PLAIN.items() if _given(value)])
+    yield table(
+        ["key", "by default"], [[code(key), _value(value)] for key, value in _PLAIN.items() if _given(value)]
+    )
     yield "[Read the file](code/recipe.md), which says what each key is."
 
 

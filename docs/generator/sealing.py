@@ -9,7 +9,8 @@ SHIM = "https://unpkg.com/iframe-worker/shim"
 """A script that the builder takes from elsewhere, for searching pages that were opened from files."""
 OURS = "worker.js"
 LOADED = re.compile(
-    r"<(?:script|img|iframe|source|video|audio|embed|object)\b[^>]*?\b(?:src|data)=[\"']?(?:https?:)?//[^\"' >]+"
+    r"<(?:script|img|iframe|source|video|audio|embed|object)\b[^>]*?"
+    r"\b(?:src|data)=[\"']?(?:https?:)?//[^\"' >]+"
     r"|<link\b[^>]*\bhref=[\"']?(?:https?:)?//[^\"' >]+"
     r"|@import\s+(?:url\()?[\"']?(?:https?:)?//[^\"')]+"
     r"|url\([\"']?(?:https?:)?//[^\"')]+"
@@ -18,7 +19,7 @@ LOADED = re.compile(
 
 
 def main(site: Path) -> None:
-    """Put our script in the place of the other, and end with status 1 if anything else is loaded from outside."""
+    """Put our script in the place of the other; end with status 1 if anything else is loaded from outside."""
     found = []
     for path in sorted(site.rglob("*")):
         if path.suffix not in (".html", ".css"):
