@@ -1,5 +1,6 @@
 """Pieces of Markdown."""
 
+import html
 import re
 from collections.abc import Sequence
 
@@ -22,7 +23,9 @@ def escaped(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A piece of code within a line."""
+    """A piece of code within a line, fit for a table."""
+    if "|" in text:
+        return f"<code>{html.escape(text).replace('|', '&#124;')}</code>"
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 

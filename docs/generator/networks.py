@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from docs.generator.markdown import code, counted, escaped, prose, sections, table
+from docs.generator.python import described
 from heirloom.accounting import Summary, size_text, summary
 from heirloom.auditing import Verdict, verdict
 from heirloom.differences import diff, difference_table
@@ -39,7 +40,9 @@ def groups() -> dict[str, list[str]]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = text.partition("| published | networks |")[2].partition("\n\n")[0]
     found = re.findall(r"^\| (.+?) \| (`.+`) \|$", rows, re.MULTILINE)
-    return {title: re.findall(r"`(\w+)`", names) for title, names in found}
+    known = {title: re.findall(r"`(\w+)`", names) for title, names in found}
+    others = [name for name in list_models() if not any(name in names for names in known.values())]
+    return known | ({"Others": others} if others else {})
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -158,12 +161,13 @@ def _arguments(name: str) -> str:
     module, factory = MODELS[name].split(":")
     made = getattr(importlib.import_module(f"heirloom.models.{module}"), factory)
     hints = typing.get_type_hints(made.__init__ if inspect.isclass(made) else made)
+    said = described(_docstrings(name)["class"])
     rows = []
     for argument in inspect.signature(made).parameters.values():
         choices = typing.get_args(hints.get(argument.name))
         values = ", ".join(code(str(c)) for c in choices) if choices else _kind(hints.get(argument.name))
-        rows.append([code(argument.name), values, code(str(argument.default))])
-    return table(["argument", "values", "by default"], rows)
+        rows.append([code(argument.name), values, code(str(argument.default)), said.get(argument.name, "")])
+    return table(["argument", "values", "by default", ""], rows)
 
 
 def _kind(hint: object) -> str:

@@ -91,6 +91,12 @@ def _plain(text: str) -> str:
     return text.replace(events, "Event").replace("<factory>", "...").replace("'", '"')
 
 
+def described(text: str) -> dict[str, str]:
+    """What a docstring says of each argument, as Markdown."""
+    found = re.search(r"^Args:\s*\n(.*?)(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)
+    return {name.strip("`"): words for name, words in _items(textwrap.dedent(found[1]))} if found else {}
+
+
 def docstring(text: str) -> Iterator[str]:
     """A docstring in Google's style as Markdown."""
     parts = re.split(rf"^({'|'.join(_HEADS)}):\s*\n", text, flags=re.MULTILINE)
