@@ -114,6 +114,19 @@ def test_convolution(maps, image, kernel, stride, padding, dilation, bias):
     same(aten.convolution.default, x, weight, b, stride, padding, dilation, False, [0, 0], groups)
 
 
+@given(few, few, few, few, st.sampled_from([0, 1]), st.booleans())
+def test_matrices_side_by_side(places, rows, inner, columns, more, each):
+    """Also where they do not fit: PyTorch refuses, and we leave that to it."""
+    a, b = meta(places, rows, inner), meta(places, inner + more, columns)
+    same(aten.baddbmm.default, meta(places, rows if each else 1, columns), a, b)
+    same(aten.baddbmm.default, meta(2, 1, columns), a, b)
+
+
+def test_usual_matrices_side_by_side_are_answered():
+    assert same(aten.baddbmm.default, meta(4, 1, 3), meta(4, 2, 5), meta(4, 5, 3))
+    assert not same(aten.baddbmm.default, meta(4, 1, 3), meta(4, 2, 5), meta(5, 5, 3))
+
+
 def test_a_usual_convolution_is_answered():
     assert same(
         *(aten.convolution.default, meta(1, 4, 8, 8), meta(6, 2, 3, 3), meta(6)),

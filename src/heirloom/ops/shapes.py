@@ -250,6 +250,15 @@ def _addmm(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     return _empty((a.shape[0], b.shape[1]), a) if fits else None
 
 
+def _baddbmm(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
+    bias, a, b = args
+    if kwargs or not _plain(bias, a, b) or (a.ndim, b.ndim, bias.ndim) != (3, 3, 3):
+        return None
+    size = [a.shape[0], a.shape[1], b.shape[2]]
+    fits = (a.shape[0], a.shape[2]) == tuple(b.shape[:2]) and _broadcast([bias.shape, size]) == size
+    return _empty(size, a) if fits else None
+
+
 def _batch_norm(args: tuple[Any, ...], kwargs: Arguments) -> tuple[Tensor, Tensor, Tensor] | None:
     """In evaluation, with stored statistics."""
     x, stored, training = args[0], [t for t in args[1:5] if t is not None], args[5]
@@ -304,6 +313,7 @@ _QUICK: dict[str, Quick] = {
     "avg_pool2d": _average(2),
     "avg_pool3d": _average(3),
     "addmm": _addmm,
+    "baddbmm": _baddbmm,
     "native_batch_norm": _batch_norm,
     "cat": _cat,
     "mean": _reduced,
