@@ -280,9 +280,12 @@ def _askable(books: Summary, table: Table, groups: Sequence[Sequence[Row]]) -> l
     counted = [columns[_HEADS[quantity]] for quantity in ("parameters", head)]
     makes = [[(row[1], row[2], row[i]) for i in counted] for row in table.rows]
     often = [Counter(pair[which] for pair in makes) for which in (0, 1)]
+    # Of a block, the table has the result of its last operation: what reads another one is not asked for.
+    shown = {next((row for row in reversed(group) if row.executed), group[-1]).id for group in groups}
     for number, (group, row) in enumerate(zip(groups, table.rows, strict=True)):
+        alone = len(group) == 1 and shown.issuperset(group[0].inputs)
         for column, ask in (("output", _output), ("field", _field)):
-            arithmetic = ask(group[0], books.rows) if len(group) == 1 else ""
+            arithmetic = ask(group[0], books.rows) if alone else ""
             if arithmetic:
                 i = columns[column]
                 # Rows behind it that pass it on would give it away.
