@@ -93,7 +93,7 @@ def fit(printed: Printed, ours: Fraction | int) -> Fit:
         return "matches"
     if printed.exact:
         return ""
-    off = abs(ours - printed.value)
+    off = Fraction(abs(ours - printed.value))
     if 2 * off <= printed.step:
         return "rounds to"
     towards_zero = abs(printed.value) < abs(Fraction(ours)) and printed.value * ours > 0

@@ -1,4 +1,4 @@
-"""Commands on what is printed about a network: list, summary, diff, audit, explain."""
+"""Commands on what is printed about a network: list, summary, diff, worksheet, audit, explain."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,8 @@ from heirloom.cli.options import (
     Format,
     InputSize,
     Model,
+    SheetForm,
+    SheetPart,
     read_size,
     terminal_width,
     write,
@@ -113,6 +115,24 @@ def diff(
     if labels[0] == labels[1]:
         labels[1] += " (2)"
     write(difference_table(diff(*books), labels[0], labels[1]).render(format))
+
+
+def worksheet(
+    model: Model,
+    blank: Annotated[int, typer.Option(min=1, help="How many numbers to leave out.")] = 8,
+    seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
+    input_size: InputSize = None,
+    convention: Annotated[ConventionName, typer.Option(help="Which count it has.")] = ConventionName.lecun,
+    arg: Arguments = None,
+    part: Annotated[SheetPart, typer.Option(help="The sheet alone, or its key alone.")] = SheetPart.both,
+    format: Annotated[SheetForm, typer.Option("--format", help="How to print it.")] = SheetForm.text,
+) -> None:
+    """Print a network's table with missing numbers for a class to find, and its key."""
+    from heirloom.worksheets import worksheet
+
+    size, args = read_size(input_size), arguments(arg or [])
+    sheet = worksheet(model, blank, seed, size, convention=convention.value, **args)
+    write(sheet.render(format.value, part.value))
 
 
 def audit(
