@@ -27,6 +27,12 @@ RECIPES = (
     "lenet_caffe_mnist",
     "lenet_caffe_mnist_deck003",
     "mnist_best_61k",
+    "rnn_digits",
+    "lstm_digits",
+    "gru_digits",
+    "rnn_mnist",
+    "lstm_mnist",
+    "gru_mnist",
 )
 """Names of the recipes; each is a file of this folder."""
 
