@@ -4,6 +4,7 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 """
 
 from heirloom.layers.convolutions import CeilConv2d, Conv2d, TableConv2d
+from heirloom.layers.locally_connected import LocallyConnected2d
 from heirloom.layers.networks import Chain, WithAux, check_input
 from heirloom.layers.normalisation import LRN, WithinMapNorm
 from heirloom.layers.pooling import AvgPool2d, L2Pool2d, MaxPool2d, MinPool2d, Subsampling
@@ -22,6 +23,7 @@ __all__ = [
     "Elman",
     "Gaussian",
     "L2Pool2d",
+    "LocallyConnected2d",
     "MaxPool2d",
     "MinPool2d",
     "Recurrent",

@@ -10,6 +10,7 @@ from heirloom.ops import (
     filling,
     identity,
     linear,
+    locally_connected,
     normalisation,
     pooling,
     radial,
@@ -21,6 +22,7 @@ from heirloom.ops import (
 
 OPS = (
     *convolution.OPS,
+    *locally_connected.OPS,
     *linear.OPS,
     *radial.OPS,
     *recurrent.OPS,
