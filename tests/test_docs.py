@@ -117,7 +117,9 @@ def test_errata_have_every_contradiction_and_no_rounding(pages: dict[str, str]) 
     for name in heirloom.list_models():
         for found in networks.verdicts(name):
             if found.claim.why:
-                assert networks.printed(found.claim.value) in (fewer_digits if errata.rounded(found) else wrong)
+                assert networks.printed(found.claim.value) in (
+                    fewer_digits if errata.rounded(found) else wrong
+                )
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,10 @@ def fit(printed: Printed, ours: Fraction | int) -> Fit:
         return "matches"
     if printed.exact:
         return ""
-    off = abs(ours - printed.value)
+    off = Fraction(abs(ours - printed.value))
     if 2 * off <= printed.step:
         return "rounds to"
-    towards_zero = abs(printed.value) < abs(ours) and printed.value * ours > 0
+    towards_zero = abs(printed.value) < abs(Fraction(ours)) and printed.value * ours > 0
     if towards_zero and off < printed.step:
         return "cut to"
     return "rounds to" if printed.zeros and 2 * off <= printed.step * 10**printed.zeros else ""

@@ -31,7 +31,7 @@ def measured(quantity: str, layer: str, books: Summary) -> int | tuple[int, ...]
         return books.units
     if not layer:
         return books.totals[quantity]
-    value = vars(books.trace[layer])[quantity]
+    value = getattr(books.trace[layer], quantity)
     if quantity in ("receptive_field", "jump"):
         value = pixels(value)
     found: int | tuple[int, ...] = tuple(value) if isinstance(value, list) else value
