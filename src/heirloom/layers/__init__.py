@@ -4,7 +4,8 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 """
 
 from heirloom.layers.convolutions import CeilConv2d, Conv2d, TableConv2d
-from heirloom.layers.networks import Chain, WithAux, check_input
+from heirloom.layers.networks import Chain, WithAux, WithPenalty, check_input
+from heirloom.layers.noise import MaskingNoise
 from heirloom.layers.normalisation import LRN, WithinMapNorm
 from heirloom.layers.pooling import AvgPool2d, L2Pool2d, MaxPool2d, MinPool2d, Subsampling
 from heirloom.layers.units import RBF, Gaussian, ScaledTanh
@@ -18,12 +19,14 @@ __all__ = [
     "Conv2d",
     "Gaussian",
     "L2Pool2d",
+    "MaskingNoise",
     "MaxPool2d",
     "MinPool2d",
     "ScaledTanh",
     "Subsampling",
     "TableConv2d",
     "WithAux",
+    "WithPenalty",
     "WithinMapNorm",
     "check_input",
 ]
