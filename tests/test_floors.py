@@ -29,6 +29,8 @@ FLOORS = (
         "curvature",
         "averaging",
         "events",
+        "measures",
+        "tasks",
     ),
     ("tracing", "rows", "ops"),
     ("models",),

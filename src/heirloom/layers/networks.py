@@ -1,5 +1,4 @@
-"""What networks are made as: chains of named layers, for images of one size, perhaps with auxiliary heads
-or a penalty."""
+"""What networks are made as: chains of named layers, for images of one size; and what they return besides."""
 
 from collections import OrderedDict
 from typing import NamedTuple, cast

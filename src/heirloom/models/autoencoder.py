@@ -90,7 +90,9 @@ class Autoencoder(Chain):
     ) -> None:
         check_choice("activation", activation, ("logistic", "linear"))
         if not isinstance(hidden, list | tuple):
-            raise HeirloomError("E-argument", f"hidden is {hidden!r}", remedy="give a list: hidden=[1000,500]")
+            raise HeirloomError(
+                "E-argument", f"hidden is {hidden!r}", remedy="give a list: hidden=[1000,500]"
+            )
         pixels = in_chans * SIDE * SIDE
         sizes = [pixels, *(_counted("hidden", units) for units in hidden), _counted("code", code)]
         super().__init__(

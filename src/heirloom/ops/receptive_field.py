@@ -48,7 +48,7 @@ class Axis:
         )
 
     def spread(self, kernel: int, stride: int, padding: int, dilation: int, units: int) -> "Axis":
-        """The axis behind a transposed window: a plain one, on units with ``stride - 1`` zeros between them."""
+        """The axis behind a transposed window: a plain one, with ``stride - 1`` zeros between the units."""
         between = replace(self, jump=self.jump // stride)
         return between.window(kernel, 1, dilation * (kernel - 1) - padding, dilation, units)
 
