@@ -36,26 +36,28 @@ def _glorot_(net: nn.Module, gain: float) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _encoder(sizes: Sequence[int], activation: str) -> dict[str, nn.Module]:
-    """Fully connected layers ``enc1``, ``enc2``, ... and the linear ``code``, for so many units each."""
-    *names, last = [*(f"enc{i}" for i in range(1, len(sizes) - 1)), "code"]
+def _encoder(pixels: int, hidden: Sequence[int], code: int, activation: str) -> dict[str, nn.Module]:
+    """Fully connected layers ``enc1``, ``enc2``, ... of ``hidden`` units, and the linear ``code``."""
     found: dict[str, nn.Module] = {}
-    for name, before, after in zip([*names, last], sizes, sizes[1:], strict=False):
-        found[name] = nn.Linear(before, after)
-        if name != last and activation == "logistic":
-            found[f"{name}_squash"] = nn.Sigmoid()
-    return found
+    before = pixels
+    for number, units in enumerate(hidden, 1):
+        found[f"enc{number}"] = nn.Linear(before, units)
+        if activation == "logistic":
+            found[f"enc{number}_squash"] = nn.Sigmoid()
+        before = units
+    return found | {"code": nn.Linear(before, code)}
 
 
-def _decoder(sizes: Sequence[int], activation: str) -> dict[str, nn.Module]:
-    """The same the other way round: ..., ``dec2``, ``dec1``, and ``output``."""
-    back = sizes[::-1]
-    names = [*(f"dec{i}" for i in range(len(sizes) - 2, 0, -1)), "output"]
+def _decoder(pixels: int, hidden: Sequence[int], code: int, activation: str) -> dict[str, nn.Module]:
+    """The mirror image: ``dec2``, ``dec1`` where there are two hidden layers, and ``output``."""
     found: dict[str, nn.Module] = {}
-    for name, before, after in zip(names, back, back[1:], strict=False):
-        found[name] = nn.Linear(before, after)
+    before = code
+    for number, units in [*reversed(list(enumerate(hidden, 1))), (0, pixels)]:
+        name = f"dec{number}" if number else "output"
+        found[name] = nn.Linear(before, units)
         if activation == "logistic":
             found[f"{name}_squash"] = nn.Sigmoid()
+        before = units
     return found
 
 
@@ -93,13 +95,13 @@ class Autoencoder(Chain):
             raise HeirloomError(
                 "E-argument", f"hidden is {hidden!r}", remedy="give a list: hidden=[1000,500]"
             )
-        pixels = in_chans * SIDE * SIDE
-        sizes = [pixels, *(_counted("hidden", units) for units in hidden), _counted("code", code)]
+        for name, units in [*(("hidden", units) for units in hidden), ("code", code)]:
+            _counted(name, units)
         super().__init__(
             (in_chans, SIDE, SIDE),
             flatten=nn.Flatten(),  # 784
-            **_encoder(sizes, activation),  # 30
-            **_decoder(sizes, activation),  # 784
+            **_encoder(in_chans * SIDE * SIDE, hidden, code, activation),  # 30
+            **_decoder(in_chans * SIDE * SIDE, hidden, code, activation),  # 784
             image=nn.Unflatten(1, (in_chans, SIDE, SIDE)),  # 1 x 28 x 28
         )
         _glorot_(self, 4.0 if activation == "logistic" else 1.0)

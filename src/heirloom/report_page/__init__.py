@@ -41,8 +41,8 @@ class Judged(Protocol):
     def headline(self) -> Html:
         """It with its interval."""
 
-    def sections(self) -> list[Section]:
-        """Sections of the page."""
+    def sections(self, filters: list[Section]) -> list[Section]:
+        """Sections of the page behind the curves, that of the filters among them where there is one."""
 
     def pictures(self, title: str) -> dict[str, bytes | None]:
         """Files of ``pictures/``; None where a run has no such picture."""
@@ -84,10 +84,10 @@ class Findings:
 
 def report_page(m: Findings) -> str:
     """The page."""
+    filters = [Section("filters", "First-layer filters", _filters(m.filters))] if m.filters else []
     sections = [
         Section("curves", "Learning curves", _curves(m)),
-        *([Section("filters", "First-layer filters", _filters(m.filters))] if m.filters else []),
-        *m.judged.sections(),
+        *m.judged.sections(filters),
         Section("network", "The network", _network(m.summary)),
         Section("recipe", "Recipe", _recipe(m.recipe)),
         Section("versions", "Versions", _versions(m.versions)),

@@ -74,9 +74,10 @@ class Answers:
             ),
         )
 
-    def sections(self) -> list[Section]:
-        """Confusions, mistakes and classes."""
+    def sections(self, filters: list[Section]) -> list[Section]:
+        """Filters, confusions, mistakes and classes."""
         return [
+            *filters,
             Section("confusion", "Confusions", _confusion(self)),
             Section("mistakes", "Worst mistakes", _mistakes(self)),
             Section("classes", "Class by class", _classes(self)),

@@ -39,9 +39,8 @@ class Reconstructions:
     def headline(self) -> Html:
         """The error with its interval, and what it means."""
         metric, value = self._measured()
-        root = 100 * sqrt(value["value"])
-        words = f"mean squared error of grey values, 0 black and 1 white: a pixel is off by {root:.1f} % of "
-        words += "the way from black to white, as a root of the mean of squares"
+        words = "mean squared error of grey values, 0 black and 1 white. "
+        words += f"Its root is {sqrt(value['value']):.3f}: by so much a pixel is off."
         interval = "one image has no interval"
         if value["low"] is not None:
             interval = f"95 % interval {ERROR.text(value['low'])} to {ERROR.text(value['high'])}"
@@ -53,10 +52,11 @@ class Reconstructions:
             element("p", f"{many(value['n'], 'image')}, ", element("code", metric), class_="soft"),
         )
 
-    def sections(self) -> list[Section]:
-        """Examples, and the error of each class."""
+    def sections(self, filters: list[Section]) -> list[Section]:
+        """Examples, filters, and the error of each class."""
         return [
             Section("reconstructions", "Reconstructions", _examples(self)),
+            *filters,
             Section("classes", "Class by class", _classes(self.ranked)),
         ]
 
