@@ -23,7 +23,7 @@ CODE = 4
 
 
 def enlarged(split: str) -> torch.Tensor:
-    """Digits of 8 x 8 in 28 x 28, grey values 0 to 1: each pixel thrice as large, so that their rank is 64."""
+    """Digits of 8 x 8 in 28 x 28, grey values 0 to 1: each pixel thrice as large, so that the rank is 64."""
     images = load_data("digits").split(split).images.double().div(255)
     return F.pad(images.repeat_interleave(3, 2).repeat_interleave(3, 3), (2, 2, 2, 2))
 
@@ -80,7 +80,7 @@ def test_the_linear_one_spans_the_subspace_of_principal_components(
     # There and back, what it does to an image less the mean is to project it there.
     there_and_back = (linear.output.weight @ linear.code.weight).detach().numpy()
     rows = (digits - digits.mean(0)).flatten(1).numpy()
-    np.testing.assert_allclose(rows @ there_and_back.T, rows @ pca.components_.T @ pca.components_, atol=1e-3)
+    np.testing.assert_allclose(rows @ there_and_back.T, rows @ pca.components_.T @ pca.components_, atol=1e-2)
 
 
 def test_the_linear_one_has_the_error_of_principal_components(

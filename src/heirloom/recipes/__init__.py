@@ -27,6 +27,12 @@ RECIPES = (
     "lenet_caffe_mnist",
     "lenet_caffe_mnist_deck003",
     "mnist_best_61k",
+    "autoencoder_digits",
+    "autoencoder_mnist",
+    "autoencoder_conv_digits",
+    "autoencoder_conv_mnist",
+    "autoencoder_sparse_mnist",
+    "autoencoder_denoising_mnist",
 )
 """Names of the recipes; each is a file of this folder."""
 
