@@ -1,9 +1,9 @@
 """What principal components leave of the images that the plan's autoencoders give back.
 
-As many components as the narrowest layer of the network has numbers, fitted by scikit-learn to the images that
-the recipe trains on, prepared as the network gets them; the error on the test images, as `heirloom evaluate`
-measures it. Nothing is trained by gradients. The figures go to pca.csv beside this file, and from there into
-RESULTS.md, by ``python accept/run.py --page``.
+As many components as the narrowest layer of the network has numbers, fitted by scikit-learn to the images
+that the recipe trains on, prepared as the network gets them; the error on the test images, as `heirloom
+evaluate` measures it. The figures go to pca.csv beside this file, and from there into RESULTS.md, by
+``python accept/run.py --page``.
 """
 
 import csv

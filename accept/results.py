@@ -174,28 +174,21 @@ def _reconstruction(
 ) -> str:
     """The tables of networks that give their input back: beside principal components, then single runs."""
     lines = [line for line, _ in own]
-    heads = ["recipe", "measured on", "numbers in the code", "error of as many principal components"]
-    heads += ["command", "seeds", "error", "standard deviation", "95 % of one run", "minutes a seed"]
+    heads = ["recipe", "command", "measured on", "seeds", "error", "standard deviation", "95 % of one run"]
+    heads += ["numbers in the code", "error of as many principal components", "minutes a seed"]
     heads += ["must be at most", "published", "difference"]
-    rows = []
-    for row in plan:
-        if row.recipe not in components:
-            continue
-        known, found = components[row.recipe], [line for line in lines if line["recipe"] == row.recipe]
-        same = [ERROR.text(float(known["error"]))] if known["error"] else ["–"]
-        cells = [_link(row.recipe), f"`{known['data']}:{known['split']}`, {int(known['n']):,} images"]
-        rows.append([*cells, known["components"], *same, *(_errors(row, found) if found else ["–"] * 9)])
-    table = _table(heads, rows) if rows else ""
+    runs = {row: [line for line in lines if line["recipe"] == row.recipe] for row in plan}
+    cells = [_errors(row, found, components.get(row.recipe, {})) for row, found in runs.items() if found]
     singles = [
         [f"`{line['recipe']}`", line["seed"], ERROR.text(float(line["error"])),
          _errors_between(float(line["low"]), float(line["high"])), line["epochs"], line["minutes"], letter]
         for line, letter in own
     ]  # fmt: skip
-    heads = ["run", "seed", "error", "95 %", "epochs", "minutes", "conditions"]
-    return table + ("\n" + _table(heads, singles) if singles else "") or "No finished run.\n"
+    single = ["run", "seed", "error", "95 %", "epochs", "minutes", "conditions"]
+    return f"{_table(heads, cells)}\n{_table(single, singles)}" if lines else "No finished run.\n"
 
 
-def _errors(row: Row, lines: Sequence[Line]) -> list[str]:
+def _errors(row: Row, lines: Sequence[Line], known: Line) -> list[str]:
     errors = [float(line["error"]) for line in lines]
     half = statistics.mean((float(line["high"]) - float(line["low"])) / 2 for line in lines)
     bound = source = difference = "–"
@@ -206,12 +199,18 @@ def _errors(row: Row, lines: Sequence[Line]) -> list[str]:
         source = f"{ERROR.text(printed.value)}, {printed.source}{hand}"
         alike = {line["metric"] for line in lines} == {printed.metric}
         difference = f"{mean(lines) - printed.value:+.2g}" if alike else f"it is {printed.metric}"
+    measured = {f"`{line['data']}`, {int(line['n']):,} images" for line in lines}
+    left = known.get("error")
     return [
+        _link(row.recipe),
         f"`python accept/run.py {row.recipe} --seeds {max(int(line['seed']) for line in lines) + 1}`",
+        "; ".join(sorted(measured)),
         _seeds(lines) + (f" (of {row.seeds})" if len(lines) < row.seeds else ""),
         ERROR.text(mean(lines)),
         ERROR.text(statistics.stdev(errors)) if len(lines) > 1 else "–",
         _errors_between(mean(lines) - half, mean(lines) + half),
+        known.get("components", "–"),
+        ERROR.text(float(left)) if left else "–",
         f"{statistics.mean(float(line['minutes']) for line in lines):.1f}",
         *(bound, source, difference),
     ]

@@ -1,4 +1,4 @@
-"""Hinton's and Salakhutdinov's deep autoencoder on scikit-learn's handwritten digits, with ten numbers as the code.
+"""Hinton's and Salakhutdinov's deep autoencoder on scikit-learn's handwritten digits, with a code of ten.
 
 Source: the network; optimiser, its settings and the code are ours. The paper's 30 numbers are nearly half of
 the 64 that these images have before they are enlarged.
