@@ -25,6 +25,8 @@ PLAN = (
     Row("lenet_caffe_mnist_deck003", 1, 0.99),
     Row("lenet1_mnist", 5),
     Row("lenet_1989_mnist", 5),
+    Row("mlp_digits", 5),
+    Row("mlp_mnist", 5),
     Row("mnist_best_61k", 3, 0.996),
     Row("autoencoder_digits", 3),
     Row("autoencoder_mnist", 3),

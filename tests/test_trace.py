@@ -13,6 +13,7 @@ from heirloom.accounting import COLUMNS, summary
 from heirloom.errors import HeirloomError
 from heirloom.layers import TableConv2d
 from heirloom.models import create_model, list_models
+from heirloom.models.recurrent import Unfolded
 from heirloom.tracing import trace
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -579,7 +580,7 @@ def test_a_reference_of_ones_own_is_the_same_parameter():
 
 
 def test_only_what_reads_stored_numbers_shares_them():
-    rows = trace(nn.LSTM(8, 5, batch_first=True), (4, 8)).rows
+    rows = trace(Unfolded(create_model("lstm"), 4)).rows
     shared = [row for row in rows if row.shared_with is not None]
     assert {row.kind for row in shared} == {"linear"}
     assert len(shared) == 3 + 3  # both products of each later step; the first state is a constant

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heirloom.differences import Difference, diff
     from heirloom.errors import HeirloomError
     from heirloom.evaluation import Evaluation, evaluate
+    from heirloom.figures.drawing import draw
     from heirloom.foreign import Imported, load_weights
     from heirloom.models import create_model, list_models
     from heirloom.prediction import Prediction, predict
@@ -47,6 +48,7 @@ _HOMES = {
     "recipes": ("Recipe", "find_recipe"),
     "training": ("resume", "train"),
     "evaluation": ("Evaluation", "evaluate"),
+    "figures.drawing": ("draw",),
     "prediction": ("Prediction", "predict"),
     "weights": ("Card", "LoadedModel", "load_model", "save_model"),
     "foreign": ("Imported", "load_weights"),
@@ -58,9 +60,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "Imported",
     "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
-    "audit", "create_model", "dense", "diff", "evaluate", "explain", "fetch", "find_recipe", "list_models",
-    "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model", "summary",
-    "trace", "train",
+    "audit", "create_model", "dense", "diff", "draw", "evaluate", "explain", "fetch", "find_recipe",
+    "list_models", "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model",
+    "summary", "trace", "train",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import heirloom
-from heirloom.cli import answers, arrivals, books, runs
+from heirloom.cli import answers, arrivals, books, pictures, runs
 
 app = typer.Typer(
     help="The classic convolutional networks, exactly as published. --debug shows where an error comes from.",
@@ -44,5 +44,6 @@ app.command()(runs.resume)
 app.command()(runs.report)
 app.command()(answers.evaluate)
 app.command()(answers.predict)
+app.command()(pictures.draw)
 app.command("import")(arrivals.import_)
 app.command()(arrivals.fetch)

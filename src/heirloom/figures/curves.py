@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs, training against validation."""
+"""Loss, accuracy and error over the epochs, training against validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

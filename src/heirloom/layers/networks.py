@@ -32,7 +32,8 @@ class WithPenalty(NamedTuple):
 def check_input(network: nn.Module, x: Tensor) -> None:
     """Refuse images of another size than the network's ``input_size``, (C, H, W).
 
-    A network with an attribute ``takes_larger`` that is true takes larger images as well.
+    A network with an attribute ``takes_larger`` that is true takes larger images as well, one with
+    ``any_height`` images of any number of rows.
 
     Raises:
         HeirloomError: (``E-input-size``) The input is not (B, *input_size).
@@ -40,10 +41,13 @@ def check_input(network: nn.Module, x: Tensor) -> None:
     size, given = cast(tuple[int, int, int], network.input_size), tuple(x.shape[1:])
     larger = bool(getattr(network, "takes_larger", False))
     at_least = len(given) == 3 and given[0] == size[0] and given[1] >= size[1] and given[2] >= size[2]
-    if given != size and not (larger and at_least):
+    rows = bool(getattr(network, "any_height", False))
+    right_rows = len(given) == 3 and given[0] == size[0] and given[1] >= 1 and given[2] == size[2]
+    if given != size and not (larger and at_least) and not (rows and right_rows):
         raise HeirloomError(
             "E-input-size",
-            f"{type(network).__name__} takes (B, {', '.join(map(str, size))}){' or larger' * larger}",
+            f"{type(network).__name__} takes (B, {', '.join(map(str, size))}){' or larger' * larger}"
+            f"{', or another number of rows' * rows}",
             why=f"got {tuple(x.shape)}",
             remedy="resize or pad the images to the published size",
         )

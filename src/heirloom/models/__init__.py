@@ -32,6 +32,7 @@ MODELS = {
     "lenet5_relu_max": "lenet5_lecture:LeNet5ReluMax",
     "lenet5_relu_avg": "lenet5_lecture:LeNet5ReluAvg",
     "lenet_caffe": "lenet_caffe:LeNetCaffe",
+    "mlp": "mlp:MLP",
     "alexnet": "alexnet:AlexNet",
     "alexnet_source": "alexnet_source:AlexNetSource",
     "alexnet_half": "alexnet_source:AlexNetHalf",
@@ -65,6 +66,9 @@ MODELS = {
     "resnet56": "resnet:resnet56",
     "resnet110": "resnet:resnet110",
     "resnet1202": "resnet:resnet1202",
+    "deepface": "deepface:DeepFace",
+    "resnet110_stochastic": "stochastic_depth:resnet110_stochastic",
+    "fractalnet20": "fractalnet:FractalNet",
     "squeezenet1_0": "squeezenet:SqueezeNet10",
     "squeezenet1_1": "squeezenet:SqueezeNet11",
     "wrn_28_10": "wide_resnet:wrn_28_10",
@@ -81,6 +85,9 @@ MODELS = {
     "autoencoder_sparse": "autoencoder:AutoencoderSparse",
     "autoencoder_denoising": "autoencoder:AutoencoderDenoising",
     "autoencoder_conv": "autoencoder:AutoencoderConv",
+    "rnn": "recurrent:RNN",
+    "lstm": "recurrent:LSTM",
+    "gru": "recurrent:GRU",
 }
 """Name -> "module:factory" below this package."""
 

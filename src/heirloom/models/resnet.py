@@ -102,11 +102,14 @@ class Block(Residual):
         self.shortcut = shortcut_of(shortcut, in_maps, maps, stride)
         self.relu2 = nn.ReLU()
 
+    def residual(self, x: Tensor) -> Tensor:
+        """What is added to the shortcut; see the class for shapes."""
+        out: Tensor = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        return out
+
     def forward(self, x: Tensor) -> Tensor:
         """See the class for shapes."""
-        out = self.relu1(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        total: Tensor = self.relu2(out + self.shortcut(x))
+        total: Tensor = self.relu2(self.residual(x) + self.shortcut(x))
         return total
 
 
@@ -217,19 +220,22 @@ class CifarResNet(Chain):
         num_classes: Number of classes.
         in_chans: Input channels.
         shortcut: As `Shortcut`.
+        block: `Block`, or one that is made of it.
 
     Shape: input (B, in_chans, 32, 32), RGB less the mean of the training set; output (B, num_classes).
     """
 
-    def __init__(self, n: int, num_classes: int, in_chans: int, shortcut: Shortcut) -> None:
+    def __init__(
+        self, n: int, num_classes: int, in_chans: int, shortcut: Shortcut, block: type[Block] = Block
+    ) -> None:
         super().__init__(
             (in_chans, 32, 32),
             conv1=conv(in_chans, 16, 3),  # 16 x 32 x 32
             bn1=nn.BatchNorm2d(16),
             relu1=nn.ReLU(),
-            conv2_x=stage(Block, n, 16, 16, 1, shortcut=shortcut),  # 16 x 32 x 32
-            conv3_x=stage(Block, n, 16, 32, 2, shortcut=shortcut),  # 32 x 16 x 16
-            conv4_x=stage(Block, n, 32, 64, 2, shortcut=shortcut),  # 64 x 8 x 8
+            conv2_x=stage(block, n, 16, 16, 1, shortcut=shortcut),  # 16 x 32 x 32
+            conv3_x=stage(block, n, 16, 32, 2, shortcut=shortcut),  # 32 x 16 x 16
+            conv4_x=stage(block, n, 32, 64, 2, shortcut=shortcut),  # 64 x 8 x 8
             avgpool=nn.AvgPool2d(8),  # 64 x 1 x 1
             flatten=nn.Flatten(),  # 64
             fc=nn.Linear(64, num_classes),  # 10

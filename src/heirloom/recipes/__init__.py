@@ -26,6 +26,8 @@ RECIPES = (
     "lenet5_relu_max_mnist",
     "lenet_caffe_mnist",
     "lenet_caffe_mnist_deck003",
+    "mlp_digits",
+    "mlp_mnist",
     "mnist_best_61k",
     "autoencoder_digits",
     "autoencoder_mnist",
