@@ -10,6 +10,7 @@ import shutil
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ SMALL = "hidden=[20] code=5"
 QUICK = Recipe(
     "autoencoder", "digits", args=SMALL, task="reconstruct", loss="mean_squared", epochs=2, train_limit=200
 )
-ONLY = ("--set", "epochs=1", "--set", "train_limit=100", "--arg", "hidden=[20]")
+ONLY = ("--set", "split=train", "--set", "epochs=1", "--set", "train_limit=100", "--arg", "hidden=[20]")
 
 OWN = """
 import torch
@@ -287,7 +288,7 @@ def test_the_report_shows_inputs_beside_reconstructions(run: Path) -> None:
     with torch.no_grad():
         both = [x[0, 0], loaded.model(x)[0, 0]]
     with Image.open(run / "pictures" / "reconstructions.png") as sheet:
-        grey = torch.tensor(list(sheet.convert("L").getdata())).view(sheet.height, sheet.width)
+        grey = torch.from_numpy(np.array(sheet.convert("L"))).long()
     top, side = 48 + 92, 28 * 4
     for i, image in enumerate(both):
         left = 48 + i * (side + 4)
