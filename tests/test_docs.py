@@ -14,7 +14,7 @@ import heirloom
 from docs.generator import __main__ as generator
 from docs.generator import commands as command_page
 from docs.generator import errata, faults, networks, python, sealing
-from docs.generator.markdown import escaped, prose, sections, table
+from docs.generator.markdown import consoles, escaped, prose, sections, table
 from heirloom.auditing import verdict
 from heirloom.claim import Claim
 from heirloom.cli import app
@@ -117,7 +117,9 @@ def test_errata_have_every_contradiction_and_no_rounding(pages: dict[str, str]) 
     for name in heirloom.list_models():
         for found in networks.verdicts(name):
             if found.claim.why:
-                assert networks.printed(found.claim.value) in (fewer_digits if errata.rounded(found) else wrong)
+                assert networks.printed(found.claim.value) in (
+                    fewer_digits if errata.rounded(found) else wrong
+                )
 
 
 @pytest.mark.parametrize(
@@ -257,3 +259,11 @@ def test_a_site_that_loads_from_elsewhere_is_refused(tmp_path: Path) -> None:
         with pytest.raises(SystemExit) as refused:
             sealing.main(tmp_path)
         assert "elsewhere.example" in str(refused.value)
+
+
+def test_commands_alone_are_copied_from_a_console() -> None:
+    shown = consoles("a\n\n```console\n$ x > 'y'\n<1>\nheirloom: no\n$ z\n```\n")
+    assert 'data-copy="x &gt; &#x27;y&#x27;&#10;z"' in shown
+    assert '<span class="gp">$ </span>x &gt; \'y\'\n<span class="go">&lt;1&gt;</span>\n' in shown
+    assert '<span class="go fault">heirloom: no</span>' in shown
+    assert consoles("```python\nx\n```\n") == "```python\nx\n```\n"
