@@ -178,8 +178,10 @@ def _kind(hint: object) -> str:
     )
 
 
-def printed(value: int | tuple[int, ...]) -> str:
+def printed(value: int | tuple[int, ...] | str) -> str:
     """A number as a page shows it."""
+    if isinstance(value, str):
+        return value
     return f"{value:,}" if isinstance(value, int) else "×".join(map(str, value))
 
 

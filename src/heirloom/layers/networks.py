@@ -1,11 +1,13 @@
 """What networks are made as: chains of named layers, for images of one size, perhaps with auxiliary heads."""
 
 from collections import OrderedDict
+from itertools import islice
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
+from heirloom.layers.together import computed
 
 
 class WithAux(NamedTuple):
@@ -62,6 +64,7 @@ class Chain(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
         check_input(self, x)
-        for layer in self:
+        done, x = computed(self, x)
+        for layer in islice(self, done, None):
             x = layer(x)
         return x
