@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.generator import commands, errata, faults, networks, python, recipes
+from docs.generator.markdown import consoles
 from heirloom.recipes import RECIPES
 
 ROOT = networks.ROOT
@@ -37,7 +38,7 @@ def main(folder: Path) -> None:
 def pages() -> Iterator[tuple[str, str]]:
     """Every page, written or made: its path, and its text."""
     for path in sorted(WRITTEN.glob("*.md")):
-        yield path.name, path.read_text(encoding="utf-8")
+        yield path.name, consoles(path.read_text(encoding="utf-8"))
     for place, page in COPIED.items():
         yield page, linked((ROOT / place).read_text(encoding="utf-8"), (ROOT / place).parent)
     yield from networks.pages()
