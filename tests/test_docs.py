@@ -173,6 +173,13 @@ def test_every_page_is_in_the_contents_or_linked(pages: dict[str, str]) -> None:
     assert {place for place in pages if not place.startswith("code/")} == contents
 
 
+def test_every_page_says_what_its_reader_may_need_next(pages: dict[str, str]) -> None:
+    bare = [
+        place for place, text in pages.items() if not re.search(r"^## What next\n\n\S", text, re.MULTILINE)
+    ]
+    assert [place for place in bare if not place.startswith("code/")] == []
+
+
 def test_nothing_names_this_machine(pages: dict[str, str]) -> None:
     for text in pages.values():
         assert str(ROOT) not in text
