@@ -25,4 +25,10 @@ PLAN = (
     Row("mlp_digits", 5),
     Row("mlp_mnist", 5),
     Row("mnist_best_61k", 3, 0.996),
+    Row("rnn_digits", 5),
+    Row("lstm_digits", 5),
+    Row("gru_digits", 5),
+    Row("rnn_mnist", 3),
+    Row("lstm_mnist", 3),
+    Row("gru_mnist", 3),
 )

@@ -29,6 +29,12 @@ RECIPES = (
     "mlp_digits",
     "mlp_mnist",
     "mnist_best_61k",
+    "rnn_digits",
+    "lstm_digits",
+    "gru_digits",
+    "rnn_mnist",
+    "lstm_mnist",
+    "gru_mnist",
 )
 """Names of the recipes; each is a file of this folder."""
 
