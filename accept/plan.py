@@ -34,4 +34,10 @@ PLAN = (
     Row("autoencoder_conv_mnist", 3, 0.0176),
     Row("autoencoder_sparse_mnist", 3),
     Row("autoencoder_denoising_mnist", 3),
+    Row("rnn_digits", 5),
+    Row("lstm_digits", 5),
+    Row("gru_digits", 5),
+    Row("rnn_mnist", 3),
+    Row("lstm_mnist", 3),
+    Row("gru_mnist", 3),
 )

@@ -11,7 +11,8 @@ from heirloom.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from heirloom.accounting import Summary, summary
-    from heirloom.auditing import Verdict, audit
+    from heirloom.auditing import Verdict, audit, audit_lectures, audit_table
+    from heirloom.auditing.disagreements import contradictions
     from heirloom.auditing.explaining import Explanation, explain
     from heirloom.claim import Claim
     from heirloom.data import Dataset, load_data
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from heirloom.tracing import trace
     from heirloom.training import resume, train
     from heirloom.weights import Card, LoadedModel, load_model, save_model
+    from heirloom.worksheets import Worksheet, worksheet
 
 _HOMES = {
     "models": ("create_model", "list_models"),
@@ -40,7 +42,8 @@ _HOMES = {
     "score_maps": ("dense",),
     "differences": ("Difference", "diff"),
     "claim": ("Claim",),
-    "auditing": ("Verdict", "audit"),
+    "auditing": ("Verdict", "audit", "audit_lectures", "audit_table"),
+    "auditing.disagreements": ("contradictions",),
     "auditing.explaining": ("Explanation", "explain"),
     "data": ("Dataset", "load_data"),
     "data.preprocessing": ("Preprocess",),
@@ -53,16 +56,17 @@ _HOMES = {
     "weights": ("Card", "LoadedModel", "load_model", "save_model"),
     "foreign": ("Imported", "load_weights"),
     "reports": ("report",),
+    "worksheets": ("Worksheet", "worksheet"),
     "errors": ("HeirloomError",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "Imported",
-    "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
-    "audit", "create_model", "dense", "diff", "draw", "evaluate", "explain", "fetch", "find_recipe",
-    "list_models", "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model",
-    "summary", "trace", "train",
+    "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict", "Worksheet",
+    "audit", "audit_lectures", "audit_table", "contradictions", "create_model", "dense", "diff", "draw",
+    "evaluate", "explain", "fetch", "find_recipe", "list_models", "load_data", "load_model", "load_weights",
+    "predict", "report", "resume", "save_model", "summary", "trace", "train", "worksheet",
 ]  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def options(
 app.command("list")(books.list_)
 app.command()(books.summary)
 app.command()(books.diff)
+app.command()(books.worksheet)
 app.command()(books.audit)
 app.command()(books.explain)
 app.command()(runs.train)

@@ -1,11 +1,13 @@
 """What networks are made as: chains of named layers, for images of one size; and what they return besides."""
 
 from collections import OrderedDict
+from itertools import islice
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
+from heirloom.layers.together import computed
 
 
 class WithAux(NamedTuple):
@@ -74,6 +76,7 @@ class Chain(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
         check_input(self, x)
-        for layer in self:
+        done, x = computed(self, x)
+        for layer in islice(self, done, None):
             x = layer(x)
         return x

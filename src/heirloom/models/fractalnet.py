@@ -18,6 +18,7 @@ update, and so do their statistics. The paper's table prints 38.6 million parame
 """
 
 import functools
+import itertools
 import math
 
 import torch
@@ -123,13 +124,15 @@ class FractalBlock(nn.Module):
     def __init__(self, in_maps: int, maps: int, dropout: float) -> None:
         super().__init__()
         self.fractal = Fractal(COLUMNS, in_maps, maps, dropout)
-        self.pool = nn.MaxPool2d(2)
+        self.pool = nn.ModuleList(nn.MaxPool2d(2) for _ in range(COLUMNS))
         self.join = Join(COLUMNS)
 
     def forward(self, x: Tensor, column: int | None) -> Tensor:
         """See the class for shapes, and `FractalNet.forward` for ``column``."""
-        found = self.fractal(x, self.join.draw(column), column)
-        out: Tensor = self.join(*[self.pool(path) for path in found])
+        present = self.join.draw(column)
+        pools = itertools.compress(self.pool, present)
+        found = self.fractal(x, present, column)
+        out: Tensor = self.join(*[pool(path) for pool, path in zip(pools, found, strict=True)])
         return out
 
 

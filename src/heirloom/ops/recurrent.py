@@ -5,7 +5,6 @@ every step costs the same, whatever the sequence begins with.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 
 from torch import nn
@@ -80,7 +79,7 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     seen = fields[0]
     if seen is None or "layers" in call.attrs:
         return None
-    return seen.with_axes([replace(axis, dim=1) for axis in seen.collapsed().axes])
+    return seen.with_axes([axis._replace(dim=1) for axis in seen.collapsed().axes])
 
 
 def _formulas(call: Call) -> dict[str, str]:

@@ -35,6 +35,12 @@ RECIPES = (
     "autoencoder_conv_mnist",
     "autoencoder_sparse_mnist",
     "autoencoder_denoising_mnist",
+    "rnn_digits",
+    "lstm_digits",
+    "gru_digits",
+    "rnn_mnist",
+    "lstm_mnist",
+    "gru_mnist",
 )
 """Names of the recipes; each is a file of this folder."""
 

@@ -5,7 +5,8 @@ trained on the squared error, and prints 4.7 % error, 3.6 % with distortions.
 Chosen: on the last 10,000 training images, not trained on, one seed each, 12 epochs: with cross entropy
 1.42 % of them were wrong at this rate, 1.85 % at a third of it, 1.79 % at twice; 1.92 % without distortions;
 1.62 % with scores divided by 0.3. With squared error 2.30 % at this rate and 2.35 % at a third of it, without
-distortions 2.54 and 2.43 %. After 36 epochs 1.25 %. Differences of less than 0.2 points are chance.
+distortions 2.54 and 2.43 %. With these settings 1.32 % after 24 epochs, 1.29 % with averaged weights, and
+1.25 % after 36. Differences of less than 0.2 points are chance.
 Cost: about a minute on one core.
 """
 
@@ -16,7 +17,7 @@ RECIPE = Recipe(
     model="mlp",
     data="mnist",
     split="train+val",  # all 60,000
-    epochs=36,
+    epochs=24,
     batch_size=64,
     optimizer="adam",
     lr=3e-3,
