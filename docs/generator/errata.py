@@ -28,10 +28,12 @@ def _parts() -> Iterator[str]:
     yield (
         f"`heirloom audit` checks {_count(claimed)} published numbers of networks, of which {_count(wrong)} "
         "contradict the network that bears their name, or fit none. "
-        f"`heirloom audit lectures` checks {printed_by_decks} numbers of five [lecture decks](#lecture-decks), "
-        f"of which {disputed} disagree. What is only [rounded](#only-rounded) stands by itself. Each is tested "
-        "with its reason, so that a change of a network is noticed. “Second hand” is a number that we have not "
-        "seen in print ourselves. To look one up: `heirloom explain 60850`."
+        f"`heirloom audit lectures` checks {printed_by_decks} numbers of five "
+        f"[lecture decks](#lecture-decks), of which {disputed} disagree. What is only "
+        "[rounded](#only-rounded) stands by itself. Each is tested with its reason, so that a change of a "
+        "network is noticed. "
+        "“Second hand” is a number that we have not seen in print ourselves. To look one up: "
+        "`heirloom explain 60850`."
     )
     for title, names in groups().items():
         items = [line for name in names if wrong[name] for line in _entries(name, wrong[name])]
