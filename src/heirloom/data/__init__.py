@@ -14,7 +14,13 @@ from heirloom.errors import HeirloomError, nearest
 if TYPE_CHECKING:
     from torch import Tensor
 
-DATA = {"digits": "digits:load", "mnist": "mnist:mnist", "fashion_mnist": "mnist:fashion_mnist"}
+DATA = {
+    "digits": "digits:load",
+    "mnist": "mnist:mnist",
+    "fashion_mnist": "mnist:fashion_mnist",
+    "cifar10": "cifar:cifar10",
+    "cifar100": "cifar:cifar100",
+}
 """Name -> "module:function" below this package; the function takes the data roots to look below first."""
 
 
