@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from heirloom.data import load_data
+from heirloom.data import absolute, load_data, short_name
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, is_folder, write_atomically
@@ -114,7 +114,7 @@ def evaluate(
 
     Args:
         run: Run directory or weights file.
-        data: Name of a data set; by default the one that a run was trained on.
+        data: Name of a data set, or path of images; by default what a run was trained on.
         split: ``train``, ``val``, ``test``, or several joined by ``+``.
         model: As in `load_model`.
 
@@ -127,8 +127,8 @@ def evaluate(
     if data is None and not is_folder(run):
         raise HeirloomError("E-data", f"which data shall {run} be evaluated on?", remedy="add --data")
     own = Run(run).recipe.data if is_folder(run) else ""
-    data = data or own
-    dataset = load_data(data)
+    data = absolute(data or own)
+    dataset = load_data(data, fit=loaded.card.preprocess)
     check_classes(loaded.card, dataset.classes, run)
     chosen = dataset.split(split)
     preprocess = loaded.card.preprocess
@@ -140,7 +140,7 @@ def evaluate(
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)
         # Another data set than the run's own is told apart by name.
-        name = f"{'' if data == own else f'{data}-'}{split}-center"
+        name = f"{'' if data == own else f'{short_name(data)}-'}{split}-center"
         Run(run).write_json(f"evaluations/{name}.json", found.as_dict())
         write_atomically(folder / f"{name}.csv", found.as_csv().encode())
     return found

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from heirloom.averaging import MovingAverage
 from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
-from heirloom.data import Dataset, Split, load_data
+from heirloom.data import Dataset, Split, is_path, load_data
 from heirloom.data.augmentation import AUGMENTATIONS
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
@@ -58,8 +58,8 @@ class Job:
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
-        dataset = load_data(recipe.data)
-        self.notes = dataset.notes
+        dataset = _dataset(recipe)
+        self.notes, self.bad_files = dataset.notes, dataset.bad
         chosen = dataset.split(recipe.split)
         limit = recipe.train_limit or len(chosen)
         chosen = Split(chosen.images[:limit], chosen.labels[:limit])
@@ -267,6 +267,15 @@ def _format(model: nn.Module, device: torch.device) -> torch.memory_format:
     convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     many = any(layer.in_channels >= MAPS_TOGETHER for layer in convolutions)
     return torch.channels_last if many and device.type == "cpu" else torch.contiguous_format
+
+
+def _dataset(recipe: Recipe) -> Dataset:
+    """The data. Images of one's own are stored in the size that the network takes, which is asked first."""
+    if not is_path(recipe.data):
+        return load_data(recipe.data)
+    with torch.device("meta"), faults_of(recipe.model, "its input size"):
+        size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
+    return load_data(recipe.data, fit=Preprocess(tuple(size), recipe.box) if size else None)
 
 
 def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:

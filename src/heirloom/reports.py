@@ -52,7 +52,7 @@ def report(run: Path | str, model: str | None = None) -> Path:
 def _gather(run: Run, model: str | None) -> Findings:
     recipe, loaded = run.recipe, load_model(run.path, model)
     evaluation, mistakes = _answers(run, model)
-    images = load_data(recipe.data).split("test").images
+    images = load_data(recipe.data, fit=loaded.card.preprocess).split("test").images
     worst = [mistake.index for mistake in mistakes[:MOST_MISTAKES]]
     events = run.events()
     epochs = [event for event in events if event.get("event") == "epoch"]

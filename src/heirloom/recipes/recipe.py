@@ -19,7 +19,7 @@ class Recipe:
     """
 
     model: str  # name of a network, or file.py:Class
-    data: str  # name of a data set
+    data: str  # name of a data set, or path of images of one's own
     args: str = ""  # arguments of the network: "version=v1.5 shortcut=A"
     split: str = "train"  # what is trained on; a split "val" that is not part of it is validated on
     train_limit: int = 0  # images of that split to use, from the front; 0 means all
