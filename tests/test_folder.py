@@ -262,8 +262,8 @@ def test_shards_that_are_wrong(tmp_path: Path) -> None:
 
 def test_imagenets_layout_and_its_names(tmp_path: Path) -> None:
     folders = ("n02012849", "n01440764", "n03126707")
-    files = {f"{split}/{folder}/{i}.png": image(hash((split, folder, i)) % 2**32)
-             for split in ("train", "val") for folder in folders for i in range(2)}  # fmt: skip
+    places = [f"{split}/{f}/{i}.png" for split in ("train", "val") for f in folders for i in range(2)]
+    files = {place: image(number) for number, place in enumerate(places)}
     root = put(tmp_path / "imagenet", files)
     assert load_data(str(root), fit=FIT).classes == tuple(sorted(folders))
     (root / "LOC_synset_mapping.txt").write_text(
@@ -282,6 +282,20 @@ def test_the_order_of_classes() -> None:
     assert in_order(["10", "9", "0"]) == ("0", "9", "10")
     assert in_order(["10", "9", "x"]) == ("10", "9", "x")
     assert in_order(["b", "B", "a"]) == ("B", "a", "b")
+
+
+def test_a_train_folder_alone_is_split_by_the_rule(tmp_path: Path) -> None:
+    put(tmp_path / "x", {f"train/{name}": data for name, data in some(40).items()})
+    put(tmp_path / "y", some(40))
+    assert contents(tmp_path / "x") == contents(tmp_path / "y")
+    assert "there is a train split alone" in load_data(str(tmp_path / "x"), fit=FIT).notes[0]
+
+
+def test_too_few_images_for_the_rule(tmp_path: Path) -> None:
+    learned = [i for i in range(40) if split_of(hashlib.sha256(image(i)).hexdigest()) == "train"]
+    root = put(tmp_path / "x", {f"{i % 2}/{i}.png": image(i) for i in learned})
+    with pytest.raises(HeirloomError, match=r"no images to test with: .* are too few for the rule of splits"):
+        load_data(str(root), fit=FIT)
 
 
 # Channels.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from heirloom.data import Dataset, load_data
     from heirloom.data.fetching import fetch
     from heirloom.data.preprocessing import Preprocess
+    from heirloom.data.statistics import Statistics, stats
+    from heirloom.diagnosis import Diagnosis, doctor
     from heirloom.differences import Difference, diff
     from heirloom.errors import HeirloomError
     from heirloom.evaluation import Evaluation, evaluate
@@ -44,6 +46,8 @@ _HOMES = {
     "data": ("Dataset", "load_data"),
     "data.preprocessing": ("Preprocess",),
     "data.fetching": ("fetch",),
+    "data.statistics": ("Statistics", "stats"),
+    "diagnosis": ("Diagnosis", "doctor"),
     "recipes": ("Recipe", "find_recipe"),
     "training": ("resume", "train"),
     "evaluation": ("Evaluation", "evaluate"),
@@ -56,11 +60,12 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "Imported",
-    "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict",
-    "audit", "create_model", "dense", "diff", "evaluate", "explain", "fetch", "find_recipe", "list_models",
-    "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model", "summary",
-    "trace", "train",
+    "Card", "Claim", "Dataset", "Diagnosis", "Difference", "Evaluation", "Explanation", "HeirloomError",
+    "Imported", "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Statistics", "Summary",
+    "Trace", "Verdict",
+    "audit", "create_model", "dense", "diff", "doctor", "evaluate", "explain", "fetch", "find_recipe",
+    "list_models", "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model",
+    "stats", "summary", "trace", "train",
 ]  # fmt: skip
 
 

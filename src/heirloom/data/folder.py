@@ -9,6 +9,7 @@ ImageNet's layout is this one; its folders' names become the names of its classe
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from heirloom.data.labelled import list_shards, list_table
@@ -33,12 +34,20 @@ def list_images(root: Path) -> Listing:
         why = (error.strerror or str(error)).lower()
         raise HeirloomError("E-data", f"no data at {root}", why=why) from error
     if stat.S_ISDIR(kind):
-        return _list_folder(root)
+        return _with_others(_list_folder(root))
     if stat.S_ISREG(kind) and root.suffix.lower() == ".csv":
-        return list_table(root)
+        return _with_others(list_table(root))
     if stat.S_ISREG(kind) and root.suffix.lower() == ".tar":
         return list_shards(root, [root])
     raise bad_data(root, "it is no folder, no .csv and no .tar", "name the folder above the classes")
+
+
+def _with_others(listing: Listing) -> Listing:
+    """Where all is to learn from, the rule takes images to test with out of it."""
+    if listing.entries and {entry.split for entry in listing.entries} == {"train"}:
+        listing.entries = [replace(entry, split="") for entry in listing.entries]
+        listing.notes.append("there is a train split alone: val and test are taken out of it by the rule")
+    return listing
 
 
 def _list_folder(root: Path) -> Listing:

@@ -91,10 +91,9 @@ def load(path: Path, fit: Preprocess | None = None) -> Dataset:
             answers = torch.tensor([number[each.entry.label] for each in own])
             splits[split] = Split(decoded.images[begin : begin + len(own)], answers)
         begin += len(own)
-    if "train" not in splits:
-        raise bad_data(
-            path, "no images to learn from", f"{len(good)} images are too few for the rule of splits"
-        )
+    if "train" not in splits or len(splits) == 1:
+        lacks = "to test with" if "train" in splits else "to learn from"
+        raise bad_data(path, f"no images {lacks}", f"{len(good)} images are too few for the rule of splits")
     notes = [*listing.notes, *_leaks(good)]
     if "test" not in splits and "val" in splits:
         splits["test"] = splits["val"]
