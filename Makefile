@@ -1,10 +1,11 @@
 # make demo: install, train LeNet-5 on real digits, write a report.   make test: all that tests need, and the tests.
-# Both work again and again, and without a network once they have run. PYTHON=python3.12 chooses another Python.
+# make docs: the documentation. All work again and again, and without a network once they have run.
+# PYTHON=python3.12 chooses another Python.
 
 PYTHON ?= python3
 PIP = PIP_CONSTRAINT=constraints.txt .venv/bin/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test check accept bench clean
+.PHONY: demo test check docs accept bench clean
 
 demo: .venv/installed
 	.venv/bin/heirloom train lenet5 --data digits
@@ -16,6 +17,13 @@ check: .venv/installed-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# The documentation, for reading in a browser; it needs no server.
+docs: .venv/installed-docs
+	.venv/bin/python -m docs.generator build/docs
+	.venv/bin/zensical build --strict --clean --config-file build/docs/zensical.toml
+	.venv/bin/python -m docs.generator.sealing build/docs/site
+	@echo 'build/docs/site/index.html'
 
 # Hours; started again, it goes on. JOBS=2 trains two at a time.
 JOBS = 1
@@ -39,6 +47,10 @@ bench: .venv/installed-bench
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) -e '.[dev]'
 	@touch .venv/installed $@
+
+.venv/installed-docs: .venv/installed
+	$(PIP) -e '.[docs]'
+	@touch $@
 
 .venv/installed-bench: .venv/installed
 	$(PIP) -e '.[bench]'

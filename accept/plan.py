@@ -22,5 +22,7 @@ PLAN = (
     Row("lenet_caffe_mnist_deck003", 1, 0.99),
     Row("lenet1_mnist", 5),
     Row("lenet_1989_mnist", 5),
+    Row("mlp_digits", 5),
+    Row("mlp_mnist", 5),
     Row("mnist_best_61k", 3, 0.996),
 )

@@ -24,6 +24,7 @@ FLOORS = (
         "accounting",
         "score_maps",
         "tables",
+        "worksheets",
         "losses",
         "optimizers",
         "curvature",

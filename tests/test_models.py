@@ -21,6 +21,9 @@ from heirloom.models import MODELS, arguments, create_model, list_models
 DIGITS_ONLY = {"lenet5"}
 """Networks whose number of classes is fixed: each class has a code of its own."""
 
+PASSES = 30
+"""A part that training takes only every other time has gradients by then, but for one chance in 10^9."""
+
 FIRST_OF_FILE = {place.split(":")[0]: name for name, place in reversed(MODELS.items())}
 """The networks of a file are drawn by the same code."""
 
@@ -66,16 +69,23 @@ def net(name):
 
 
 def test_every_parameter_learns(name, net):
-    found = heads(net.train()(batch(net)))
-    for scores in found:
-        assert scores.shape == (2, classes(name))
-        assert scores.isfinite().all()
-    sum(F.cross_entropy(scores, torch.arange(2)) for scores in found).backward()
-    for key, parameter in net.named_parameters():
-        assert parameter.grad is not None, key
-        assert parameter.grad.isfinite().all(), key
-        assert parameter.grad.count_nonzero(), key
-        parameter.grad = None
+    """At the first pass, or soon where training leaves out parts of the network by chance."""
+    waiting = dict(net.named_parameters())
+    for _ in range(PASSES):
+        found = heads(net.train()(batch(net)))
+        for scores in found:
+            assert scores.shape == (2, classes(name))
+            assert scores.isfinite().all()
+        sum(F.cross_entropy(scores, torch.arange(2)) for scores in found).backward()
+        for key, parameter in net.named_parameters():
+            if parameter.grad is not None:
+                assert parameter.grad.isfinite().all(), key
+                if parameter.grad.count_nonzero():
+                    waiting.pop(key, None)
+            parameter.grad = None
+        if not waiting:
+            break
+    assert not waiting
 
 
 def test_saving_and_loading_changes_no_bit(name, net):
@@ -102,7 +112,8 @@ def test_totals_are_sums_of_rows_and_count_each_parameter(name, net):
 def test_another_size_is_refused(net):
     maps, height, width = net.input_size
     message = re.escape(f"takes (B, {maps}, {height}, {width})")
-    for other in ((maps, height + 1, width), (maps + 1, height, width), (maps, height, 2 * width)):
+    taller = [] if getattr(net, "any_height", False) else [(maps, height + 1, width)]
+    for other in (*taller, (maps + 1, height, width), (maps, height, 2 * width)):
         with pytest.raises(HeirloomError, match=message) as caught:
             net.eval()(torch.zeros(1, *other))
         assert caught.value.code == "E-input-size"
@@ -137,6 +148,8 @@ DROPOUT = {
     **{name: [0.5, 0.5] for name in MODELS if name.startswith(("alexnet", "caffenet", "vgg"))},
     "nin_cifar": [0.5, 0.5],
     "nin_imagenet": [0.5],
+    "deepface": [0.5],
+    "fractalnet20": [*[0.1] * 7, *[0.2] * 7, *[0.3] * 7, *[0.4] * 7],
     "squeezenet1_0": [0.5],
     "squeezenet1_1": [0.5],
     "googlenet": [0.4, 0.7, 0.7],

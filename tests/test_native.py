@@ -1,8 +1,10 @@
-"""native.c: equal to the plain formulas, the same for every number of threads, and never in the way."""
+"""native.c: equal to PyTorch's formulas, the same for every number of threads, and never in the way."""
 
+import copy
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,16 +16,16 @@ import torch.nn.functional as F
 from conftest import QUICK, Heirloom
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from heirloom import kernels
+from heirloom.data.preprocessing import Preprocess
 from heirloom.events import Note
 from heirloom.files import sha256
-from heirloom.kernels import convolution as convolutions
-from heirloom.kernels import native
-from heirloom.kernels.convolution import convolution
-from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
-from heirloom.kernels.squashing import scaled_tanh
+from heirloom.kernels import chains, native
+from heirloom.kernels.pixels import looked_up
+from heirloom.layers import RBF, AvgPool2d, Chain, Conv2d, MaxPool2d, ScaledTanh, Subsampling
+from heirloom.layers import together as joined
 from heirloom.losses import cross_entropy
 from heirloom.models import MODELS, create_model
 from heirloom.training import prove, resume, train
@@ -33,19 +35,32 @@ A, S = 1.7159, 2 / 3
 
 @pytest.fixture(scope="module")
 def on() -> Iterator[None]:
-    """The native paths are taken, for small tensors too."""
+    """The native path is taken, for small tensors too."""
     if not native.find().startswith(native.NATIVE):
         pytest.skip(native.find())
     with pytest.MonkeyPatch.context() as patch, native.active(2):
         patch.setattr(kernels, "SMALLEST", 1)
-        patch.setattr(convolutions, "LEAST_IMAGES", 1)
+        patch.setattr(joined, "LEAST_IMAGES", 1)
         yield
+
+
+def natively(x: Tensor, *layers: nn.Module) -> Tensor:
+    """What native.c makes of ``x``, also without a convolution among the layers."""
+    library = native.library_for(x)
+    assert library
+    steps = joined.steps_of(layers, tuple(x.shape[1:]), library)
+    assert len(steps) == len(layers)
+    return chains.Plan(layers, steps, tuple(x.shape[1:]))(x, library)
+
+
+def is_native(out: Tensor) -> bool:
+    return type(out.grad_fn).__name__ == "_ChainBackward"
 
 
 def laid_out(x: Tensor, how: str) -> Tensor:
     """The same numbers in another order in memory."""
     if how == "images last":
-        return native.with_images_last(x)
+        return x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
     if how == "a part":  # of a larger batch
         return torch.cat([x, x], dim=1)[:, : x.shape[1]]
     if how == "channels last":
@@ -59,6 +74,42 @@ def error(ours: Tensor, exact: Tensor, scale: Tensor | None = None) -> float:
     return float(((ours.double() - exact).abs().max() / scale.abs().max().clamp_min(1e-30)).detach())
 
 
+def out_and_gradients(function: Callable[..., Tensor], numbers: list[Tensor], grad: Tensor) -> list[Tensor]:
+    leaves = [t.requires_grad_() for t in numbers]
+    out = function(*leaves)
+    return [out, *torch.autograd.grad(out, leaves, grad)]
+
+
+def with_parameters(layer: nn.Module, *parameters: Tensor | None) -> nn.Module:
+    """The layer with these tensors, themselves, for its parameters, in order."""
+    given = [tensor for tensor in parameters if tensor is not None]
+    for (name, _), tensor in zip(list(layer.named_parameters()), given, strict=True):
+        del layer._parameters[name]
+        setattr(layer, name, tensor)
+    return layer
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    maps, reads, rows, columns = weight.shape
+    layer = Conv2d(reads, maps, (rows, columns), bias=bias is not None)
+    return natively(x, with_parameters(layer, weight, bias))
+
+
+def compared(
+    ours: Callable[..., Tensor], theirs: Callable[..., Tensor], numbers: list[Tensor], grad: Tensor
+) -> None:
+    """The same results and gradients, up to the rounding of a sum whose terms are as large as they are."""
+    exact, scales = (
+        out_and_gradients(theirs, [change(t) for t in numbers], change(grad))
+        for change in (torch.clone, torch.abs)  # where terms cancel, their size is what rounding goes by
+    )
+    found = out_and_gradients(ours, [t.float() for t in numbers], grad.float())
+    for one, other, scale in zip(found, exact, scales, strict=True):
+        assert one.shape == other.shape
+        assert one.dtype == torch.float32
+        assert error(one, other, scale) < 1e-6
+
+
 LAYOUTS = ("as it comes", "images last", "a part", "channels last")
 
 
@@ -66,8 +117,8 @@ LAYOUTS = ("as it comes", "images last", "a part", "channels last")
 @settings(max_examples=60)
 @given(
     images=st.sampled_from([1, 2, 15, 16, 17, 33, 48]),
-    maps=st.tuples(st.integers(1, 7), st.integers(1, 7)),
-    kernel=st.tuples(st.integers(2, 6), st.integers(2, 7)),
+    maps=st.tuples(st.integers(1, 7), st.integers(1, 14)),
+    kernel=st.tuples(st.integers(1, 7), st.integers(1, 7)),
     more=st.tuples(st.integers(0, 9), st.integers(0, 30)),
     bias=st.booleans(),
     layouts=st.tuples(st.sampled_from(LAYOUTS), st.sampled_from(LAYOUTS)),
@@ -82,33 +133,21 @@ def test_convolution_and_all_its_gradients(
     layouts: tuple[str, str],
     seed: int,
 ) -> None:
+    """A kernel that covers the whole input is a product there."""
     generator = torch.Generator().manual_seed(seed)
-    size = (kernel[0] + more[0], kernel[1] + more[1])
-    x = torch.randn(images, maps[0], *size, generator=generator, dtype=torch.float64)
-    weight = torch.randn(maps[1], maps[0], *kernel, generator=generator, dtype=torch.float64)
-    shift = torch.randn(maps[1], generator=generator, dtype=torch.float64) if bias else None
-    grad = torch.randn(images, maps[1], more[0] + 1, more[1] + 1, generator=generator, dtype=torch.float64)
-    given_numbers = [x, weight] if shift is None else [x, weight, shift]
-    exact, scales = (
-        out_and_gradients(lambda *a: F.conv2d(*a), [change(t) for t in given_numbers], change(grad))
-        for change in (torch.clone, torch.abs)  # where terms cancel, their size is what rounding goes by
-    )
-    ours = out_and_gradients(
-        lambda x, w, b=None: convolution(laid_out(x, layouts[0]), w, b),
-        [t.float() for t in given_numbers],
-        laid_out(grad.float(), layouts[1]),
-    )
-    assert native.images_last(ours[0]) or images == 1 or 1 in ours[0].shape
-    for one, other, scale in zip(ours, exact, scales, strict=True):
-        assert one.shape == other.shape
-        assert one.dtype == torch.float32
-        assert error(one, other, scale) < 1e-6
 
+    def random(*size: int) -> Tensor:
+        return torch.randn(size, generator=generator, dtype=torch.float64)
 
-def out_and_gradients(function: Callable[..., Tensor], numbers: list[Tensor], grad: Tensor) -> list[Tensor]:
-    leaves = [t.requires_grad_() for t in numbers]
-    out = function(*leaves)
-    return [out, *torch.autograd.grad(out, leaves, grad)]
+    x = random(images, maps[0], kernel[0] + more[0], kernel[1] + more[1])
+    numbers = [x, random(maps[1], maps[0], *kernel)] + ([random(maps[1])] if bias else [])
+    grad = random(images, maps[1], more[0] + 1, more[1] + 1)
+    compared(
+        lambda x, *rest: convolution(laid_out(x, layouts[0]), *rest),
+        F.conv2d,
+        numbers,
+        laid_out(grad, layouts[1]),
+    )
 
 
 @pytest.mark.usefixtures("on")
@@ -140,13 +179,44 @@ def test_as_exact_as_pytorchs(size: tuple[int, ...], weight: tuple[int, ...]) ->
 def test_frozen_weights_and_an_input_without_gradient() -> None:
     generator = torch.Generator().manual_seed(0)
     x, w = torch.randn(20, 3, 9, 9, generator=generator), torch.randn(4, 3, 3, 3, generator=generator)
-    (by_weight,) = torch.autograd.grad(convolution(x, w.requires_grad_(), None).sum(), w)
+    (by_weight,) = torch.autograd.grad(convolution(x, w.requires_grad_()).sum(), w)
     terms = x.double().unfold(2, 7, 1).unfold(3, 7, 1)
     assert error(by_weight, terms.sum((0, 4, 5)).expand(4, -1, -1, -1), terms.abs().sum((0, 4, 5))) < 1e-6
-    y = convolution(x.requires_grad_(), w.detach(), None)
+    y = convolution(x.requires_grad_(), w.detach())
     torch.testing.assert_close(y, F.conv2d(x, w))
     (by_input,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(by_input, torch.autograd.grad(F.conv2d(x, w.detach()).sum(), x)[0])
+
+
+@pytest.mark.usefixtures("on")
+@settings(max_examples=40)
+@given(
+    images=st.sampled_from([1, 7, 16, 33]),
+    reads=st.sampled_from([1, 5, 16, 40]),
+    units=st.sampled_from([1, 3, 12, 13, 30]),
+    bias=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_products_and_distances(images: int, reads: int, units: int, bias: bool, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(*size: int) -> Tensor:
+        return torch.randn(size, generator=generator, dtype=torch.float64)
+
+    numbers = [random(images, reads), random(units, reads)] + ([random(units)] if bias else [])
+    compared(
+        lambda x, *rest: natively(x, with_parameters(nn.Linear(reads, units, bias), *rest)),
+        F.linear,
+        numbers,
+        random(images, units),
+    )
+    codes, x, grad = random(units, reads), random(images, reads), random(images, units)
+    exact = out_and_gradients(
+        lambda x: -(torch.cdist(x, codes, compute_mode="donot_use_mm_for_euclid_dist") ** 2), [x], grad
+    )
+    ours = out_and_gradients(lambda x: natively(x, RBF(codes.float())), [x.detach().float()], grad.float())
+    for one, other in zip(ours, exact, strict=True):
+        assert error(one, other) < 2e-6
 
 
 SIZES = st.tuples(st.sampled_from([2, 5, 16, 33]), st.integers(1, 4), st.integers(1, 5), st.integers(1, 5))
@@ -154,15 +224,19 @@ SIZES = st.tuples(st.sampled_from([2, 5, 16, 33]), st.integers(1, 4), st.integer
 
 @pytest.mark.usefixtures("on")
 @settings(max_examples=60)
-@given(size=SIZES, levels=st.sampled_from([0, 2, 3]), seed=st.integers(0, 2**31))
-def test_largest_of_four_ties_included(size: tuple[int, int, int, int], levels: int, seed: int) -> None:
+@given(size=SIZES, levels=st.sampled_from([0, 2, 3]), rectified=st.booleans(), seed=st.integers(0, 2**31))
+def test_largest_of_four_ties_included(
+    size: tuple[int, int, int, int], levels: int, rectified: bool, seed: int
+) -> None:
+    """Rectified as well, which native.c does afterwards: every bit is the same."""
     generator = torch.Generator().manual_seed(seed)
     shape = (size[0], size[1], 2 * size[2], 2 * size[3])
     x = torch.randn(shape, generator=generator)
     if levels:
-        x = torch.randint(0, levels, shape, generator=generator).float()
-    x = native.with_images_last(x).requires_grad_()
-    ours, theirs = max_of_2x2(x), F.max_pool2d(x, 2)
+        x = torch.randint(-1, levels - 1, shape, generator=generator).float()
+    x.requires_grad_()
+    layers: tuple[nn.Module, ...] = (nn.ReLU(), MaxPool2d(2)) if rectified else (MaxPool2d(2),)
+    ours, theirs = natively(x, *layers), F.max_pool2d(x.relu() if rectified else x, 2)
     grad = torch.arange(1.0, ours.numel() + 1).view(ours.shape)
     assert torch.equal(ours, theirs)
     assert torch.equal(torch.autograd.grad(ours, x, grad)[0], torch.autograd.grad(theirs, x, grad)[0])
@@ -170,49 +244,56 @@ def test_largest_of_four_ties_included(size: tuple[int, int, int, int], levels: 
 
 @pytest.mark.usefixtures("on")
 @settings(max_examples=40)
-@given(size=SIZES, trained=st.booleans(), seed=st.integers(0, 2**31))
+@given(size=SIZES, pairs=st.sampled_from([0, 1, 2, 3]), seed=st.integers(0, 2**31))
 def test_sum_of_four_with_coefficient_and_bias(
-    size: tuple[int, int, int, int], trained: bool, seed: int
+    size: tuple[int, int, int, int], pairs: int, seed: int
 ) -> None:
+    """Of each map, or of several output maps that read the same one; without either, the mean."""
     generator = torch.Generator().manual_seed(seed)
-    numbers = [torch.randn(size[0], size[1], 2 * size[2], 2 * size[3], generator=generator)]
-    if trained:
-        numbers += [torch.randn(size[1], 1, 1, generator=generator) for _ in range(2)]
-    exact = [t.double().requires_grad_() for t in numbers]
-    truth = F.avg_pool2d(exact[0], 2, divisor_override=1)
-    if trained:
-        truth = truth * exact[1] + exact[2]
-    ours = [native.with_images_last(numbers[0]), *numbers[1:]]
-    ours = [t.requires_grad_() for t in ours]
-    out = sum_of_2x2(*ours)
-    grad = torch.randn(out.shape, generator=generator)
-    # Sums may come out near 0: their error is measured by the sum of the magnitudes.
-    magnitudes = [t.detach().abs().requires_grad_() for t in exact]
-    largest = F.avg_pool2d(magnitudes[0], 2, divisor_override=1)
-    if trained:
-        largest = largest * magnitudes[1] + magnitudes[2]
-    assert error(out, truth, largest) < 1e-6
-    for one, other, scale in zip(
-        torch.autograd.grad(out, ours, grad),
-        torch.autograd.grad(truth, exact, grad.double()),
-        torch.autograd.grad(largest, magnitudes, grad.double().abs()),
-        strict=True,
-    ):
-        assert one.shape == other.shape
-        assert error(one, other, scale) < 1e-6
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    maps = size[1] * max(1, pairs)
+    x, grad = random(size[0], size[1], 2 * size[2], 2 * size[3]), random(size[0], maps, size[2], size[3])
+    if not pairs:
+        compared(lambda x: natively(x, AvgPool2d(2)), lambda x: F.avg_pool2d(x, 2), [x], grad)
+        return
+
+    def theirs(x: Tensor, coefficient: Tensor, bias: Tensor) -> Tensor:
+        total = F.avg_pool2d(x, 2, divisor_override=1).repeat_interleave(pairs, dim=1)
+        return total * coefficient + bias
+
+    compared(
+        lambda x, *rest: natively(x, with_parameters(Subsampling(maps, size[1]), *rest)),
+        theirs,
+        [x, random(maps, 1, 1), random(maps, 1, 1)],
+        grad,
+    )
 
 
 @pytest.mark.usefixtures("on")
 def test_scaled_tanh_everywhere() -> None:
     x = torch.cat([torch.linspace(-30, 30, 100_001), torch.tensor([0.0, 1e-20, 1e30, -1e30, 3e38])])
     x.requires_grad_()
-    y = scaled_tanh(x, A, S)
+    y = natively(x[None], ScaledTanh())
     exact = A * torch.tanh(S * x.double())
     assert float((y - exact).abs().max().detach()) < 5e-7
     (slope,) = torch.autograd.grad(y.sum(), x)
     assert float((slope - A * S * (1 - torch.tanh(S * x.double()) ** 2)).abs().max().detach()) < 2e-6
-    infinite = scaled_tanh(torch.tensor([float("inf"), -float("inf"), float("nan")]), A, S)
-    torch.testing.assert_close(infinite, torch.tensor([A, -A, float("nan")]), equal_nan=True)
+    infinite = natively(torch.tensor([[float("inf"), -float("inf"), float("nan")]]), ScaledTanh())
+    torch.testing.assert_close(infinite, torch.tensor([[A, -A, float("nan")]]), equal_nan=True)
+
+
+@pytest.mark.usefixtures("on")
+def test_units_in_a_row() -> None:
+    """Each works in place but where the one before needs its own result on the way back."""
+    x = torch.randn(19, 37, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    layers = [nn.Tanh(), nn.ReLU(), ScaledTanh(), nn.Tanh(), nn.ReLU()]
+    ours, theirs = natively(x, *layers), nn.Sequential(*layers)(x.double())
+    grads = [torch.autograd.grad(out.square().sum(), x)[0] for out in (ours, theirs)]
+    assert error(ours, theirs) < 1e-6
+    assert error(*grads) < 1e-6
 
 
 @pytest.mark.usefixtures("on")
@@ -223,14 +304,14 @@ def test_what_is_not_finite_goes_where_it_goes_in_the_plain_formula(bad: float) 
     x[17, 1, 3, 4] = bad
     w, b = torch.randn(3, 2, 3, 3), torch.randn(3)
     torch.testing.assert_close(convolution(x, w, b), F.conv2d(x, w, b), equal_nan=True, rtol=1e-4, atol=1e-5)
+    assert torch.equal(natively(x, nn.ReLU()).isnan(), x.relu().isnan())
     leaf = x.requires_grad_()
-    last = native.with_images_last(leaf)
-    ours, theirs = max_of_2x2(last), F.max_pool2d(leaf, 2)
+    ours, theirs = natively(leaf, MaxPool2d(2)), F.max_pool2d(leaf, 2)
     torch.testing.assert_close(ours, theirs, equal_nan=True)
     gradients = [torch.autograd.grad(out.sum(), leaf)[0] for out in (ours, theirs)]
     torch.testing.assert_close(*gradients)
-    totals = [sum_of_2x2(last), F.avg_pool2d(leaf, 2, divisor_override=1)]
-    torch.testing.assert_close(*totals, equal_nan=True)
+    averages = [natively(leaf, AvgPool2d(2)), F.avg_pool2d(leaf, 2)]
+    torch.testing.assert_close(*averages, equal_nan=True)
     grad = torch.randn(19, 3, 6, 8)
     grad[18, 2, 5, 7] = bad
     leaves = [x.detach().clone(), w, b]
@@ -261,48 +342,103 @@ def test_the_same_bytes_with_any_number_of_threads() -> None:
 @pytest.mark.usefixtures("on")
 def test_many_short_calls_in_a_row() -> None:
     """A helper that is late for one call must not take a piece of the next."""
-    x = native.with_images_last(torch.randn(64, 4, 8, 8))
-    expected = [max_of_2x2(x), sum_of_2x2(x), scaled_tanh(x, A, S)]
+    x = torch.randn(64, 4, 8, 8)
+    chains = [[MaxPool2d(2)], [AvgPool2d(2)], [ScaledTanh()]]
+    expected = [natively(x, *layers) for layers in chains]
     with native.active(4):
-        for _ in range(3000):
-            for got, wanted in zip(
-                (max_of_2x2(x), sum_of_2x2(x), scaled_tanh(x, A, S)), expected, strict=True
-            ):
-                assert torch.equal(got, wanted)
+        for _ in range(1500):
+            for layers, wanted in zip(chains, expected, strict=True):
+                assert torch.equal(natively(x, *layers), wanted)
 
 
 @pytest.mark.usefixtures("on")
 def test_gradients_of_gradients_take_the_plain_formula() -> None:
     torch.manual_seed(0)
-    x, w, b = torch.randn(9, 2, 7, 7), torch.randn(3, 2, 2, 2), torch.randn(3)
-    coefficient, shift = torch.randn(3, 1, 1), torch.randn(3, 1, 1)
-
-    def network(x: Tensor, w: Tensor, b: Tensor, coefficient: Tensor, shift: Tensor, ours: bool) -> Tensor:
-        if ours:
-            y = scaled_tanh(convolution(x, w, b), A, S)
-            return max_of_2x2(y).square().sum() + sum_of_2x2(y, coefficient, shift).pow(3).sum()
-        y = A * torch.tanh(S * F.conv2d(x, w, b))
-        total = F.avg_pool2d(y, 2, divisor_override=1) * coefficient + shift
-        return F.max_pool2d(y, 2).square().sum() + total.pow(3).sum()
-
+    x = torch.randn(9, 2, 7, 7)
+    layers = [Conv2d(2, 3, 2), ScaledTanh(), Subsampling(3), nn.Flatten(), nn.Linear(27, 4)]
+    nn.init.normal_(layers[2].coefficient)
+    nn.init.normal_(layers[2].bias)
+    plain = copy.deepcopy(nn.Sequential(*layers)).double()
     results = []
-    for ours in (True, False):
-        leaves = [t.clone().requires_grad_() for t in (x, w, b, coefficient, shift)]
-        gradients = torch.autograd.grad(network(*leaves, ours), leaves, create_graph=True)
+    for function, leaf, parameters in (
+        (lambda x: natively(x, *layers), x.clone(), [p for layer in layers for p in layer.parameters()]),
+        (plain, x.double(), list(plain.parameters())),
+    ):
+        leaves = [leaf.requires_grad_(), *parameters]
+        gradients = torch.autograd.grad(function(leaf).pow(3).sum(), leaves, create_graph=True)
         results.append(torch.autograd.grad(sum(g.square().sum() for g in gradients), leaves))
     for one, other in zip(*results, strict=True):
-        assert error(one, other.double()) < 2e-5
+        assert error(one, other) < 2e-5
+
+
+@pytest.mark.usefixtures("on")
+def test_two_passes_before_the_way_back_and_the_way_back_twice() -> None:
+    model, images = create_model("lenet5_relu_max"), torch.randn(2, 20, 1, 32, 32)
+    parameters = list(model.parameters())
+    alone = [torch.autograd.grad(model(x).square().sum(), parameters) for x in images]
+    outs = [model(x).square().sum() for x in images]
+    assert all(is_native(model(x)) for x in images)
+    for out, wanted in [*zip(outs, alone, strict=True)] * 2:
+        found = torch.autograd.grad(out, parameters, retain_graph=True)
+        assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.usefixtures("on")
+def test_weights_changed_between_the_passes_are_noticed() -> None:
+    model = create_model("lenet1")
+    loss = model(torch.randn(16, *model.input_size)).sum()
+    with torch.no_grad():
+        next(model.parameters()).add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+@pytest.mark.usefixtures("on")
+def test_whoever_looks_between_the_layers_sees_them() -> None:
+    model, seen = create_model("lenet5_relu_max"), []
+    x = torch.randn(16, 1, 32, 32)
+    together = model(x)
+    assert is_native(together)
+    handle = model.conv2.register_forward_hook(lambda layer, given, result: seen.append(tuple(result.shape)))
+    torch.testing.assert_close(model(x), together, rtol=1e-4, atol=1e-5)
+    assert seen == [(16, 16, 10, 10)]
+    handle.remove()
+    assert is_native(model(x))
+
+
+class Twice(nn.ReLU):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+@pytest.mark.usefixtures("on")
+def test_other_layers_are_computed_by_themselves() -> None:
+    """A subclass may compute anything; a convolution with padding, or of many maps, is not for native.c."""
+    x = torch.randn(16, 1, 12, 12)
+    for other in (Twice(), nn.Dropout(0.0), nn.Conv2d(3, 3, 3), Conv2d(3, 3, 3, padding=1), Conv2d(3, 99, 3)):
+        chain = Chain((1, 12, 12), first=Conv2d(1, 3, 5), other=other, last=MaxPool2d(2))
+        out = chain(x)
+        assert not is_native(out)
+        done, between = joined.computed(chain, x)
+        assert done == 1
+        assert is_native(between)
+        with native.active(0):
+            torch.testing.assert_close(out, chain(x), rtol=1e-4, atol=1e-5)
+    assert not joined.computed(nn.Sequential(nn.ReLU(), nn.Flatten()), x)[0]  # nothing to gain
 
 
 @pytest.mark.usefixtures("on")
 def test_function_transforms_and_other_numbers_take_the_plain_formula() -> None:
-    x, w = torch.randn(4, 5, 2, 6, 6), torch.randn(3, 2, 3, 3)
-    together = torch.func.vmap(lambda one: convolution(one, w, None))(x)
-    torch.testing.assert_close(together, torch.stack([F.conv2d(one, w) for one in x]))
-    assert convolution(x[0].double(), w.double(), None).dtype == torch.float64
-    assert convolution(x[0].to("meta"), w.to("meta"), None).shape == (5, 3, 4, 4)
+    chain = Chain((2, 6, 6), c=Conv2d(2, 3, 3), squash=ScaledTanh())
+    x = torch.randn(4, 5, 2, 6, 6)
+    together = torch.func.vmap(chain)(x)
+    torch.testing.assert_close(together, torch.stack([chain(one) for one in x]))
+    assert not is_native(copy.deepcopy(chain).double()(x[0].double()))
+    assert is_native(chain(x[0]))
+    assert chain.to("meta")(x[0].to("meta")).shape == (5, 3, 4, 4)
+    chain = Chain((2, 6, 6), c=Conv2d(2, 3, 3))
     with torch.autocast("cpu"):
-        assert convolution(x[0], w, None).dtype == torch.bfloat16
+        assert chain(x[0]).dtype == torch.bfloat16
 
 
 @pytest.mark.usefixtures("on")
@@ -317,8 +453,40 @@ def test_every_lenet_computes_the_same(name: str) -> None:
             scores = model(images)
             loss = cross_entropy(scores, labels)
             results.append([scores, *torch.autograd.grad(loss, list(model.parameters()))])
+            # Strides and a bias for each unit, or Gaussians, are PyTorch's.
+            wanted = bool(threads) and name not in ("lenet_1989", "lenet5_gaussian")
+            assert is_native(scores) == wanted
     for one, other in zip(*results, strict=True):
         assert error(one, other.double()) < 5e-5
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_values_by_their_table_are_the_same_bytes(channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    stored = torch.randint(0, 256, (50, channels, 7, 9), generator=generator, dtype=torch.uint8)
+    index = torch.tensor([49, 0, 0, 17, *range(40)])
+    mean, std = (0.1307, 0.4, 0.7)[:channels], (0.3081, 1 / 3, 1.7)[:channels]
+    preprocess = Preprocess((channels, 7, 9), mean=mean, std=std, scale=255 / 256)
+    levels = preprocess.levels()
+    assert levels is not None
+    found = looked_up(stored, index, levels)
+    assert found is not None
+    assert torch.equal(found, preprocess(stored[index]))
+    for wrong in ([0, 50], [-1]):
+        with pytest.raises(IndexError, match="of 50"):
+            looked_up(stored, torch.tensor(wrong), levels)
+    with native.active(0):
+        assert looked_up(stored, index, levels) is None
+    place = dataclasses.replace(preprocess, mean=(0.0,) * channels, mean_image=torch.zeros(channels, 7, 9))
+    assert place.levels() is None
+    if channels == 3:
+        assert dataclasses.replace(preprocess, order="BGR").levels() is None
+
+
+def test_the_kinds_of_layers_have_the_same_numbers_on_both_sides() -> None:
+    (kinds,) = re.findall(r"enum {(.*?)}", native.SOURCE.read_text())
+    assert [getattr(chains, kind) for kind in kinds.strip().split(", ")] == list(range(chains.NOTHING))
 
 
 @pytest.fixture
@@ -458,14 +626,14 @@ def test_only_training_compiles(cache: Path, finished_run: Path, heirloom: Heirl
 def test_a_forked_process_makes_threads_of_its_own() -> None:
     code = """
 import os, torch
-from heirloom.kernels import native
-from heirloom.kernels.squashing import scaled_tanh
+from heirloom.kernels import chains, native
+from heirloom.models import create_model
 torch.set_num_threads(1)  # OpenMP's own threads do not outlive a fork
-x = torch.linspace(-3, 3, 400_000)
+x, model = torch.randn(64, 1, 32, 32), create_model("lenet5")
 with native.active(2):
-    before = scaled_tanh(x, 1.0, 1.0)
+    before = model(x)
     child = os.fork()
-    after = scaled_tanh(x, 1.0, 1.0)
+    after = model(x)
     if not child:
         os._exit(0 if torch.equal(before, after) else 1)
     print(os.waitpid(child, 0)[1])
@@ -477,7 +645,10 @@ with native.active(2):
 
 
 def test_the_source_lies_where_packages_take_it_from() -> None:
-    """Beside the Python files, all of which hatchling takes. Every function is there under its name."""
+    """Beside the Python files, all of which hatchling takes, and what it includes with it."""
     assert native.SOURCE.parent == Path(native.__file__).parent
     source = native.SOURCE.read_text()
-    assert all(f"\nvoid {name}(" in source for name in native._ARGUMENTS)
+    assert tuple(re.findall(r'#include "(.*)"', source)) == native.HEADERS
+    assert all((native.SOURCE.parent / name).is_file() for name in native.HEADERS)
+    source += "".join((native.SOURCE.parent / name).read_text() for name in native.HEADERS)
+    assert all(re.search(rf"^(void|long) {name}\(", source, re.MULTILINE) for name in native.FUNCTIONS)

@@ -215,7 +215,7 @@ def test_formulas_give_the_counts(net, size, bias):
 @pytest.mark.parametrize("name", MODELS)
 def test_formulas_of_the_networks(name):
     rows = [row for row in summary(name).rows if row.formulas]
-    assert len(rows) >= 4
+    assert len(rows) >= 2
     for row in rows:
         assert {q: value(formula) for q, formula in row.formulas.items()} == {
             q: getattr(row, q) for q in row.formulas

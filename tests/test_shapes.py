@@ -114,6 +114,19 @@ def test_convolution(maps, image, kernel, stride, padding, dilation, bias):
     same(aten.convolution.default, x, weight, b, stride, padding, dilation, False, [0, 0], groups)
 
 
+@given(few, few, few, few, st.sampled_from([0, 1]), st.booleans())
+def test_matrices_side_by_side(places, rows, inner, columns, more, each):
+    """Also where they do not fit: PyTorch refuses, and we leave that to it."""
+    a, b = meta(places, rows, inner), meta(places, inner + more, columns)
+    same(aten.baddbmm.default, meta(places, rows if each else 1, columns), a, b)
+    same(aten.baddbmm.default, meta(2, 1, columns), a, b)
+
+
+def test_usual_matrices_side_by_side_are_answered():
+    assert same(aten.baddbmm.default, meta(4, 1, 3), meta(4, 2, 5), meta(4, 5, 3))
+    assert not same(aten.baddbmm.default, meta(4, 1, 3), meta(4, 2, 5), meta(5, 5, 3))
+
+
 def test_a_usual_convolution_is_answered():
     assert same(
         *(aten.convolution.default, meta(1, 4, 8, 8), meta(6, 2, 3, 3), meta(6)),
@@ -249,3 +262,12 @@ def test_books_of_a_large_network_take_no_memory_for_its_weights():
         "assert grown < (60 << 20 if sys.platform == 'darwin' else 60 << 10), grown\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
+
+
+def test_a_device_that_is_named_gets_its_numbers():
+    with WithoutMemory():
+        assert torch.zeros(2, device="cpu").tolist() == [0, 0]
+        assert torch.ones(2, device="cpu").tolist() == [1, 1]
+        for made in (torch.ones(2, 3, dtype=torch.int64), torch.zeros((2, 3), dtype=torch.int64)):
+            assert (made.device.type, made.shape, made.dtype) == ("meta", (2, 3), torch.int64)
+        assert torch.ones(2, requires_grad=True).requires_grad

@@ -13,6 +13,7 @@ from heirloom.accounting import COLUMNS, summary
 from heirloom.errors import HeirloomError
 from heirloom.layers import TableConv2d
 from heirloom.models import create_model, list_models
+from heirloom.models.recurrent import Unfolded
 from heirloom.tracing import trace
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -579,7 +580,7 @@ def test_a_reference_of_ones_own_is_the_same_parameter():
 
 
 def test_only_what_reads_stored_numbers_shares_them():
-    rows = trace(nn.LSTM(8, 5, batch_first=True), (4, 8)).rows
+    rows = trace(Unfolded(create_model("lstm"), 4)).rows
     shared = [row for row in rows if row.shared_with is not None]
     assert {row.kind for row in shared} == {"linear"}
     assert len(shared) == 3 + 3  # both products of each later step; the first state is a constant
@@ -624,3 +625,54 @@ class Copying(nn.Module):
 def test_a_forward_that_copies_a_layer():
     rows = trace(Copying(), (1, 8, 8)).rows
     assert [row.macs for row in rows if row.kind == "conv"] == [2 * 9 * 36]
+
+
+class CopyingAndChanging(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+
+    def forward(self, x):
+        wider = copy.deepcopy(self.conv)
+        wider.weight, wider.stride = nn.Parameter(torch.zeros(5, 1, 3, 3)), (2, 2)
+        wider.bias = None
+        return wider(x)
+
+
+def test_a_copied_layer_runs_with_what_the_copy_holds():
+    row = trace(CopyingAndChanging(), (1, 9, 9)).rows[1]
+    assert (row.kind, row.output_size, row.attrs["stride"]) == ("conv", (5, 4, 4), [2, 2])
+
+
+def test_a_forward_of_the_layer_itself_is_called_and_stays():
+    net = nn.Sequential(conv(), nn.ReLU())
+    net[1].forward = twice = lambda x: x + x
+    assert [row.kind for row in trace(net, IMAGE)] == ["input", "conv", "add"]
+    assert net[1].forward is twice
+    assert "forward" not in vars(net[0])
+
+
+class AlwaysDrops(nn.Sequential):
+    """Drops out in evaluation, too, as Monte Carlo estimates do, and says so by a method of its own."""
+
+    def train(self, mode: bool = True):
+        return super().train(True)
+
+
+def test_a_module_may_know_by_itself_what_evaluation_is():
+    modes = []
+    for net in (nn.Sequential(conv(), nn.Dropout()), AlwaysDrops(conv(), nn.Dropout())):
+        net[0].register_forward_hook(lambda m, args, out: modes.append(m.training))
+        trace(net, IMAGE)
+    one = nn.Sequential(conv())
+    one[0].train = lambda mode=True: one[0]  # frozen as it is
+    one[0].register_forward_hook(lambda m, args, out: modes.append(m.training))
+    trace(one, IMAGE)
+    assert modes == [False, True, True]
+
+
+def test_formulas_are_there_after_the_trace_is_over():
+    found = trace(nn.Sequential(conv(), nn.ReLU()), IMAGE)
+    assert found.rows[1].formulas["parameters"]
+    assert [row.formulas for row in (found.rows[0], found.rows[2])] == [{}, {}]
+    assert [row.keeps.output for row in found] == [False, False, True]

@@ -11,7 +11,8 @@ from heirloom.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from heirloom.accounting import Summary, summary
-    from heirloom.auditing import Verdict, audit
+    from heirloom.auditing import Verdict, audit, audit_lectures, audit_table
+    from heirloom.auditing.disagreements import contradictions
     from heirloom.auditing.explaining import Explanation, explain
     from heirloom.claim import Claim
     from heirloom.data import Dataset, load_data
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from heirloom.differences import Difference, diff
     from heirloom.errors import HeirloomError
     from heirloom.evaluation import Evaluation, evaluate
+    from heirloom.figures.drawing import draw
     from heirloom.foreign import Imported, load_weights
     from heirloom.models import create_model, list_models
     from heirloom.prediction import Prediction, predict
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from heirloom.tracing import trace
     from heirloom.training import resume, train
     from heirloom.weights import Card, LoadedModel, load_model, save_model
+    from heirloom.worksheets import Worksheet, worksheet
 
 _HOMES = {
     "models": ("create_model", "list_models"),
@@ -41,7 +44,8 @@ _HOMES = {
     "score_maps": ("dense",),
     "differences": ("Difference", "diff"),
     "claim": ("Claim",),
-    "auditing": ("Verdict", "audit"),
+    "auditing": ("Verdict", "audit", "audit_lectures", "audit_table"),
+    "auditing.disagreements": ("contradictions",),
     "auditing.explaining": ("Explanation", "explain"),
     "data": ("Dataset", "load_data"),
     "data.preprocessing": ("Preprocess",),
@@ -51,10 +55,12 @@ _HOMES = {
     "recipes": ("Recipe", "find_recipe"),
     "training": ("resume", "train"),
     "evaluation": ("Evaluation", "evaluate"),
+    "figures.drawing": ("draw",),
     "prediction": ("Prediction", "predict"),
     "weights": ("Card", "LoadedModel", "load_model", "save_model"),
     "foreign": ("Imported", "load_weights"),
     "reports": ("report",),
+    "worksheets": ("Worksheet", "worksheet"),
     "errors": ("HeirloomError",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -62,10 +68,11 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Card", "Claim", "Dataset", "Diagnosis", "Difference", "Evaluation", "Explanation", "HeirloomError",
     "Imported", "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Statistics", "Summary",
-    "Trace", "Verdict",
-    "audit", "create_model", "dense", "diff", "doctor", "evaluate", "explain", "fetch", "find_recipe",
-    "list_models", "load_data", "load_model", "load_weights", "predict", "report", "resume", "save_model",
-    "stats", "summary", "trace", "train",
+    "Trace", "Verdict", "Worksheet",
+    "audit", "audit_lectures", "audit_table", "contradictions", "create_model", "dense", "diff", "doctor",
+    "draw", "evaluate", "explain", "fetch", "find_recipe", "list_models", "load_data", "load_model",
+    "load_weights", "predict", "report", "resume", "save_model", "stats", "summary", "trace", "train",
+    "worksheet",
 ]  # fmt: skip
 
 

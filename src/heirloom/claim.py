@@ -20,7 +20,8 @@ class Claim:
     """
 
     quantity: Quantity
-    value: int | tuple[int, ...]
+    value: int | tuple[int, ...] | str
+    """The number; where it is rounded, the text that is printed: ``62.3 million``."""
     source: str
     """Document and place where the number is printed."""
     layer: str = ""

@@ -19,8 +19,9 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.files import sha256
-from heirloom.kernels.convolution import LEAST_IMAGES
+from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
+from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import loss_of, with_heads
 from heirloom.models import arguments, create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
@@ -73,6 +74,7 @@ class Job:
             if isinstance(layer, nn.Conv2d):
                 layer.weight.data = layer.weight.data.contiguous(memory_format=self._format)
         self.train = self._ready(chosen)
+        self._levels = self.card.preprocess.levels()
         self._data = sha256(chosen.images.numpy().tobytes() + chosen.labels.numpy().tobytes())
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
@@ -123,18 +125,27 @@ class Job:
             size = ahead * self.batch_size
             index = self._order[block * size : (block + 1) * size]
             chosen = index.to(self.device)
-            images = self.card.preprocess.scaled(self.train.images[chosen])
-            images = AUGMENTATIONS[self.recipe.augment](images, self.recipe.seed, epoch, index.numpy())
-            images = self.card.preprocess.normalised(images).contiguous(memory_format=self._format)
+            images = self._images(chosen, epoch).contiguous(memory_format=self._format)
             self._block = block
             self._ready_made = list(
                 zip(
                     images.split(self.batch_size),
-                    self.train.labels[chosen].split(self.batch_size),
+                    self.train.labels.index_select(0, chosen).split(self.batch_size),
                     strict=True,
                 )
             )
         return self._ready_made[place]
+
+    def _images(self, index: Tensor, epoch: int) -> Tensor:
+        """Images as the network reads them, distorted if the recipe says so."""
+        preprocess, augment = self.card.preprocess, self.recipe.augment
+        if augment == "none" and self._levels is not None:
+            found = looked_up(self.train.images, index, self._levels)
+            if found is not None:
+                return found
+        images = preprocess.scaled(self.train.images.index_select(0, index))  # much quicker than [index]
+        images = AUGMENTATIONS[augment](images, self.recipe.seed, epoch, index.cpu().numpy())
+        return preprocess.normalised(images)
 
     def _estimate_curvature(self) -> None:
         """Second derivatives for the next pass, from the images that it begins with."""

@@ -97,9 +97,8 @@ class AdamW(Optimizer):
                     "exp_avg": torch.zeros_like(parameter),
                     "exp_avg_sq": torch.zeros_like(parameter),
                 }
-        steps, first, second = (
-            [self.state[p][key] for p in parameters] for key in ("step", "exp_avg", "exp_avg_sq")
-        )
+        states = [self.state[p] for p in parameters]
+        steps, first, second = ([s[key] for s in states] for key in ("step", "exp_avg", "exp_avg_sq"))
         torch._foreach_add_(steps, 1)
         torch._fused_adamw_(
             parameters, gradients, first, second, [], steps, lr=lr, beta1=self.momentum, beta2=0.999,

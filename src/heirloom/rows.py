@@ -1,12 +1,12 @@
 """What a trace is made of: one row for each operation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from heirloom.ops import Attributes, Kept
+from heirloom.ops import Attributes, Call, Kept, Op
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """One executed operation, or a module that does not run in evaluation.
 
@@ -35,10 +35,25 @@ class Row:
     shared_with: int | None = None
     counted: bool = True
     """False for an operation without a rule, where the caller asked for a lower bound."""
-    formulas: dict[str, str] = field(default_factory=dict)
-    moves_only: bool = False
-    keeps: Kept = field(default_factory=Kept)
-    """What training keeps here for the way back."""
+    rule: Op | None = None
+    """What is known about its kind of operation; None for the input and for what does not run."""
+    call: Call | None = None
+    """What the rule was asked about."""
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """The arithmetic behind some of the counts, by their names."""
+        return self.rule.formulas(self.call) if self.rule and self.call else {}
+
+    @property
+    def moves_only(self) -> bool:
+        """True where nothing is computed, and only the shape changes."""
+        return self.rule is not None and self.rule.moves_only
+
+    @property
+    def keeps(self) -> Kept:
+        """What training keeps here for the way back."""
+        return self.rule.keeps(self.call) if self.rule and self.call else Kept()
 
 
 @dataclass

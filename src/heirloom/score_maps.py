@@ -15,7 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
-from heirloom.layers import AvgPool2d, Conv2d, L2Pool2d, MaxPool2d, MinPool2d, ScaledTanh, TableConv2d
+from heirloom.layers import (
+    AvgPool2d,
+    Conv2d,
+    L2Pool2d,
+    LocallyConnected2d,
+    MaxPool2d,
+    MinPool2d,
+    ScaledTanh,
+    TableConv2d,
+)
 from heirloom.models import faults_of
 from heirloom.ops.shapes import Shapes
 from heirloom.ops.shapes_only import shapes_only
@@ -154,6 +163,8 @@ def _replacements(calls: list[_Call], name: str) -> Iterator[tuple[str, nn.Modul
                     raise refuse(path, f"{kind} reads a vector, and is no fully connected layer")
             case TableConv2d() if module.bias[0].numel() > 1:
                 raise refuse(path, "its units have biases of their own, for one size of image")
+            case LocallyConnected2d():
+                raise refuse(path, "its places have kernels of their own, for one size of image")
             case nn.AdaptiveAvgPool2d() | nn.AdaptiveMaxPool2d():
                 if after[2:] == (1, 1):
                     window = cast(tuple[int, int], before[2:])

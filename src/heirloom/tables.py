@@ -166,11 +166,16 @@ _LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
 }
 
 
+def latex_text(text: str) -> str:
+    """Text whose signs mean nothing to LaTeX."""
+    return "".join(_LATEX.get(c, c) for c in text)
+
+
 def _latex(table: Table) -> str:
     """A ``tabular`` that needs the package ``booktabs``."""
 
     def line(cells: Sequence[Cell]) -> str:
-        return " & ".join("".join(_LATEX.get(c, c) for c in cell_text(cell)) for cell in cells) + r" \\"
+        return " & ".join(latex_text(cell_text(cell)) for cell in cells) + r" \\"
 
     numeric = [any(isinstance(row[i], int | float) for row in table.rows) for i in range(len(table.columns))]
     lines = [r"\begin{tabular}{" + "".join("r" if n else "l" for n in numeric) + "}", r"\toprule"]
@@ -218,7 +223,7 @@ def readable_depth(books: Summary) -> int:
     deepest = max(row.name.count(".") for row in books.rows)
     if not deepest or len(books.rows) <= READABLE:
         return 0
-    return next((n for n in range(deepest, 1, -1) if len(_folded(books.rows, n)) <= READABLE), 1)
+    return next((n for n in range(deepest, 1, -1) if len(folded(books.rows, n)) <= READABLE), 1)
 
 
 def summary_table(summary: Summary, depth: int = 0) -> Table:
@@ -236,7 +241,7 @@ def summary_table(summary: Summary, depth: int = 0) -> Table:
         f"{summary.trace.model}, input {size_text(summary.trace.input_size)}: "
         f"{totals['parameters']:,} parameters, {bound}{totals[head]:,} {_LABELS[head]} (FLOP = 2 MAC)"
     )
-    groups = _folded(summary.rows, depth)
+    groups = folded(summary.rows, depth)
     notes = ["Counts are for one image, connections as in LeCun et al. 1998."]
     if len(groups) < len(summary.rows):
         notes.append(
@@ -269,7 +274,7 @@ def summary_table(summary: Summary, depth: int = 0) -> Table:
     return Table(title, heads, rows, sums, notes, summary.as_dict(), records, dotted, narrow)
 
 
-def _folded(rows: Sequence[Row], depth: int) -> list[list[Row]]:
+def folded(rows: Sequence[Row], depth: int) -> list[list[Row]]:
     """Rows that follow one another and share the first ``depth`` levels of their names."""
     if not depth:
         return [[row] for row in rows]

@@ -7,9 +7,10 @@ without a rule is an error.
 """
 
 import itertools
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from heirloom import layers
 from heirloom.errors import HeirloomError
-from heirloom.ops import Attributes, Call, Counts, Op, Recognised, size_of
+from heirloom.ops import Attributes, Call, Counts, Op, Recognised
 from heirloom.ops.receptive_field import Field, image
 from heirloom.ops.rules import BY_ATEN, BY_MODULE, SIZE_ONLY
 from heirloom.ops.shapes import on_shapes
@@ -69,19 +70,13 @@ def trace(
     if dtype is None:
         numbers = (p.dtype for p in parameters if p.is_floating_point())
         dtype = next(numbers, torch.float32)
-    hooks = []
     # Random numbers that a forward draws must not be missing afterwards.
     with shapes_only(model) as stand_ins, torch.random.fork_rng(devices=[]), torch.no_grad():
-        tracer = _Tracer(model, names, stand_ins, size, dtype, lower_bound)
+        tracer = _Tracer(names, stand_ins, size, dtype, lower_bound)
         try:
             for module in names:
-                # Last and first, so that the operations of the user's own hooks lie outside.
-                hooks.append(module.register_forward_pre_hook(tracer.enter))
-                hooks.append(
-                    module.register_forward_hook(
-                        tracer.leave, prepend=True, with_kwargs=True, always_call=True
-                    )
-                )
+                # In place of its forward, so that the operations of the user's own hooks lie outside.
+                vars(module)["forward"] = partial(tracer.run, module, module.forward)
             with tracer:
                 model(tracer.input)
         except HeirloomError:
@@ -95,9 +90,6 @@ def trace(
                 why=first_line,
                 remedy="give the size that it takes; a forward may not look at values",
             ) from error
-        finally:
-            for hook in hooks:
-                hook.remove()
         if tracer.refusal:  # the forward caught it
             raise tracer.refusal
         return Trace(label, size, tracer.finished())
@@ -121,7 +113,7 @@ def _size(model: nn.Module, given: Sequence[int] | None, label: str) -> tuple[in
     return size
 
 
-@dataclass
+@dataclass(slots=True)
 class _Frame:
     """A module being called."""
 
@@ -147,7 +139,6 @@ class _Tracer(TorchDispatchMode):
 
     def __init__(
         self,
-        model: nn.Module,
         names: Mapping[nn.Module, str],
         stand_ins: Mapping[int, Tensor],
         size: tuple[int, ...],
@@ -155,7 +146,7 @@ class _Tracer(TorchDispatchMode):
         lower_bound: bool,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.model, self.lower_bound = model, lower_bound
+        self.lower_bound = lower_bound
         self.input = torch.empty(1, *size, dtype=dtype, device="meta")
         self.rows = [Row(0, [], "input", "input", {}, [], size)]
         self.alive: list[Any] = [self.input]
@@ -163,7 +154,7 @@ class _Tracer(TorchDispatchMode):
         self.fields: dict[int, Field | None] = {id(self.input): image(size)}
         self.frames: list[_Frame] = []
         self.rules: dict[type[nn.Module], Op | None] = {}
-        self.names = {id(module): path for module, path in names.items()}
+        self.names = names
         # Stored numbers by identity: a tensor that two modules share is one, and counts once.
         self.stored = _stored(*names)
         self.sources: dict[int, frozenset[int]] = {key: frozenset([key]) for key in self.stored}
@@ -171,7 +162,7 @@ class _Tracer(TorchDispatchMode):
         self.sources |= {i: frozenset([id(t)]) for i, t in stand_ins.items() if id(t) in self.stored}
         self.alive += stand_ins.values()
         self.owner: dict[int, int] = {}  # stored tensor -> row that counts it
-        self.taken = Counter(row.name for row in self.rows)
+        self.taken = defaultdict(int, {row.name: 1 for row in self.rows})
         self.calls: dict[str, int] = {}  # name of a module -> its first row
         self.entered: set[int] = set()
         self.refusal: HeirloomError | None = None
@@ -180,8 +171,17 @@ class _Tracer(TorchDispatchMode):
 
     # What is called ---------------------------------------------------------------------------------
 
-    def enter(self, module: nn.Module, args: Any) -> None:
-        """Before a module's forward."""
+    def run(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """A module's forward, and what it was: a module with a rule becomes a row, others name theirs."""
+        self._enter(module)
+        try:
+            output = forward(*args, **kwargs)
+        except Exception:
+            self._leave(module, (), None)  # perhaps its caller goes on without
+            raise
+        return self._leave(module, (*args, *kwargs.values()), output)
+
+    def _enter(self, module: nn.Module) -> None:
         self.entered.add(id(module))
         frame = _Frame(module, None, self._inside_rule(), len(self.rows))
         self.frames.append(frame)
@@ -202,7 +202,7 @@ class _Tracer(TorchDispatchMode):
                     self.refusal = HeirloomError(
                         "E-operation",
                         f"no rule counts {type(module).__name__}",
-                        where=self.names.get(id(module), ""),
+                        where=self.names.get(module, ""),
                         why=f"it changes the forward of {cls.__name__}",
                         remedy="derive it from torch.nn.Module, or write a rule in ops/",
                     )
@@ -210,13 +210,12 @@ class _Tracer(TorchDispatchMode):
         return None
 
     def __deepcopy__(self, memo: Any) -> "_Tracer":
-        """A forward may copy a layer, and with it a hook that leads here."""
+        """A forward may copy a layer, and with it what leads here."""
         return self
 
-    def leave(self, module: nn.Module, args: Any, kwargs: Mapping[str, Any], output: Any) -> Any:
-        """After a module's forward: a module with a rule becomes a row, others name the rows they made."""
+    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         frame, path = self.frames[-1], self._path(module)
-        inputs = _tensors((*args, *kwargs.values())) if frame.rule else []
+        inputs = _tensors(args) if frame.rule else []
         if frame.rule is not None:
             # Dropout and the identity return their input itself; a view tells before from after.
             if isinstance(output, Tensor):
@@ -225,18 +224,19 @@ class _Tracer(TorchDispatchMode):
                 output = tree_map(lambda o: _apart(o, inputs), output)
         self.frames.pop()
         results = _tensors(output)
-        if not results:  # most likely an error, and perhaps its caller goes on without
+        if not results:  # most likely an error
             self.failed = self.failed or path
-            return None
+            return output
         self.failed = ""
         if self._inside_rule():
-            return None
+            return output
         if frame.rule is None:
             self._name(frame, path)
         else:
             describe = next(d for cls, d in frame.rule.modules.items() if isinstance(module, cls))
             attrs = describe(module)
             stored = frozenset(key for key in _stored(*module.modules()) if key in self.stored)
+            inputs = [t for t in inputs if id(t) in self.producer]
             row = self._add(frame.rule, attrs, inputs, stored, results, path or type(module).__name__)
             self._share(row, path)
         if self.frames and len(self.rows) > frame.first:
@@ -249,14 +249,18 @@ class _Tracer(TorchDispatchMode):
         """One low-level operation: done on shapes, and written down unless a module's rule covers it."""
         kwargs = kwargs or {}
         name = f"aten.{func.overloadpacket.__name__}"
-        operands = _tensors((*args, *kwargs.values()))
+        operands = _tensors((*args, *kwargs.values()) if kwargs else args)
         if not operands:
             return on_shapes(func, args, kwargs)
-        depends = name not in SIZE_ONLY and any([id(t) in self.producer for t in operands])
+        dependent: list[Tensor] = []
+        others: list[Tensor] = []
+        for t in operands:
+            (dependent if id(t) in self.producer else others).append(t)
+        depends = bool(dependent) and name not in SIZE_ONLY
         meta_args, meta_kwargs = args, kwargs
-        without = [t.is_meta for t in operands]
-        if depends or any(without):
-            if not all(without):
+        elsewhere = [t for t in operands if not t.is_meta]
+        if depends or len(elsewhere) < len(operands):
+            if elsewhere:
                 meta_args, meta_kwargs = tree_map(
                     lambda a: a.to("meta") if isinstance(a, Tensor) and not a.is_meta else a, (args, kwargs)
                 )
@@ -265,12 +269,10 @@ class _Tracer(TorchDispatchMode):
         output = on_shapes(func, meta_args, meta_kwargs)
         results = _tensors(output)
         self.alive += [operands, results]
-        sources = frozenset[int]().union(
-            *[self.sources.get(id(t), ()) for t in operands if id(t) not in self.producer]
-        )
+        sources = _NONE.union(*[self.sources.get(id(t), _NONE) for t in others]) if others else _NONE
         if not depends:
             for result in results:  # made of stored numbers alone, such as a transposed weight
-                self.sources[id(result)] = sources | self.sources.get(id(result), frozenset())
+                self.sources[id(result)] = sources | self.sources.get(id(result), _NONE)
             return output
         if self._inside_rule():
             for result in results:
@@ -291,7 +293,7 @@ class _Tracer(TorchDispatchMode):
             attrs: Attributes = {"operation": name}
         else:
             attrs = rule.aten[name](Recognised(name, args, kwargs, lambda t: id(t) in self.producer))
-        row = self._add(rule, attrs, operands, sources, results, name.removeprefix("aten.").strip("_"))
+        row = self._add(rule, attrs, dependent, sources, results, name.removeprefix("aten.").strip("_"))
         if name.endswith("_"):  # PyTorch's mark of an operation in place
             self._written(args[0], row)
         if self.frames:
@@ -304,37 +306,36 @@ class _Tracer(TorchDispatchMode):
         self,
         rule: Op,
         attrs: Attributes,
-        operands: Sequence[Tensor],
+        dependent: Sequence[Tensor],
         stored: frozenset[int],
         results: Sequence[Tensor],
         name: str,
     ) -> Row:
-        dependent = [t for t in operands if id(t) in self.producer]
-        sizes = [size_of(t) for t in dependent]
-        output = size_of(results[0])
+        sizes = [tuple(t.shape) for t in dependent]
+        output = tuple(results[0].shape)
         call = Call(attrs, sizes, output)
         counts: Counts = rule.count(call)
-        new = [key for key in stored if key not in self.owner]
         row = Row(
             id=len(self.rows),
-            inputs=list(dict.fromkeys(self.producer[id(t)] for t in dependent)),
+            inputs=list(dict.fromkeys([self.producer[id(t)] for t in dependent])),
             name=name,
             kind=attrs.get("kind", rule.kind),
-            attrs={key: value for key, value in attrs.items() if key != "kind"},
+            attrs={k: v for k, v in attrs.items() if k != "kind"} if "kind" in attrs else attrs,
             input_sizes=[_per_image(size) for size in sizes],
             output_size=_per_image(output),
             connections=counts.connections,
             macs=counts.macs,
             flops=counts.flops,
             counted=rule is not _UNKNOWN,
-            formulas=rule.formulas(call),
-            moves_only=rule.moves_only,
-            keeps=rule.keeps(call),
+            rule=rule,
+            call=call,
         )
-        self._count_stored(row, new)
-        if stored and not new:
-            row.shared_with = min(self.owner[key] for key in stored)
-        self.owner |= dict.fromkeys(new, row.id)
+        if stored:
+            new = [key for key in stored if key not in self.owner]
+            self._count_stored(row, new)
+            if not new:
+                row.shared_with = min(self.owner[key] for key in stored)
+            self.owner |= dict.fromkeys(new, row.id)
         seen = rule.field(call, [self.fields[id(t)] for t in dependent])
         self._place(row, seen)
         for result in results:
@@ -419,7 +420,7 @@ class _Tracer(TorchDispatchMode):
 
     def _path(self, module: nn.Module) -> str:
         """Its name in the network; of a copy that a forward made, that of its class."""
-        path: str = self.names.get(id(module), type(module).__name__)
+        path: str = self.names.get(module, type(module).__name__)
         return path
 
     def _inside_rule(self) -> bool:
@@ -432,8 +433,9 @@ class _Tracer(TorchDispatchMode):
     def finished(self) -> list[Row]:
         """The rows, renumbered without gaps, with what did not run at the end."""
         rows = [row for row in self.rows if row.kind]
-        for path, module in self.model.named_modules():
-            own = [key for key in _stored(module) if key not in self.owner]
+        for module, path in self.names.items():
+            left = len(self.owner) < len(self.stored)
+            own = [key for key in _stored(module) if key not in self.owner] if left else []
             if not own and not self._idle(module):
                 continue
             if path in self.calls:  # a mask, perhaps, that the layer keeps beside what it computes with
@@ -470,6 +472,7 @@ def _end_as(row: Row, last: Row) -> None:
     row.aligned = last.aligned
 
 
+_NONE = frozenset[int]()
 _UNKNOWN = Op("unknown", lambda call: Counts(), lambda call, fields: None)
 
 
@@ -500,9 +503,12 @@ def _tensors(tree: Any) -> list[Tensor]:
     for part in tree:
         if isinstance(part, Tensor):
             found.append(part)
-        elif part is not None and not isinstance(part, str | int | float):
+        elif type(part) not in _LEAVES:
             found += _tensors(part)
     return found
+
+
+_LEAVES = {type(None), bool, int, float, str, torch.dtype, torch.device, torch.layout}
 
 
 def _apart(output: Any, inputs: Sequence[Tensor]) -> Any:

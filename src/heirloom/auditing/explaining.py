@@ -1,9 +1,16 @@
-"""The way back from a number to the layer that has it."""
+"""The way back from a number to the layer that has it, and to whoever prints it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from fractions import Fraction
 
-from heirloom.accounting import COLUMNS, Summary, summary
+from heirloom.accounting import COLUMNS
+from heirloom.auditing.arithmetic import evaluate
+from heirloom.auditing.lectures import audit_lectures
+from heirloom.auditing.printed import Printed, fit, read_number
+from heirloom.auditing.readings import books, measured
+from heirloom.claim import Claim
+from heirloom.errors import HeirloomError
 from heirloom.models import claims, list_models
 
 _OF_A_LAYER = ("parameters", "fixed", "connections", "macs", "flops")
@@ -14,8 +21,8 @@ class Explanation:
     """One place where a number stands.
 
     Attributes:
-        model: Name of the network.
-        layer: Name of the row, or ``total``.
+        model: Name of the network, or of a lecture deck.
+        layer: Name of the row, ``total``, or the line of the deck.
         quantity: What it counts.
         why: The arithmetic, or the source that prints it.
     """
@@ -26,27 +33,69 @@ class Explanation:
     why: str
 
 
-@cache
-def _books(model: str) -> Summary:
-    """As published, which does not change while the program runs."""
-    return summary(model)
+def explain(number: int | str) -> list[Explanation]:
+    """Find every layer and total of every network that has ``number``, and every source that prints it.
 
+    Args:
+        number: A whole number; or as it is printed, ``62.3M``: then what rounds to it, or is cut off to it.
 
-def explain(number: int) -> list[Explanation]:
-    """Find every layer and total of every network that has ``number``, and every source that prints it."""
+    Raises:
+        HeirloomError: (``E-usage``) It is no number.
+    """
+    wanted = read_number(str(number))
     found = []
     for model in list_models():
-        books = _books(model)
-        for row in books.rows:
+        of_it = books(model)
+        for row in of_it.rows:
             for quantity in _OF_A_LAYER:
-                if getattr(row, quantity) == number:
-                    formula = row.formulas.get(quantity, "")
-                    found.append(Explanation(model, row.name, quantity, formula or row.kind))
+                has = getattr(row, quantity)
+                if has and _fits(wanted, has):
+                    why = row.formulas.get(quantity, "") or row.kind
+                    found.append(Explanation(model, row.name, quantity, _exactly(wanted, has) + why))
         for column in COLUMNS:
-            if books.totals[column] == number:
-                found.append(Explanation(model, "total", column, "sum of the rows"))
+            has = of_it.totals[column]
+            if has and _fits(wanted, has):
+                found.append(Explanation(model, "total", column, _exactly(wanted, has) + "sum of the rows"))
         for claim in claims(model):
-            if claim.value == number:
-                why = f"{claim.source}; {claim.why}" if claim.why else claim.source
-                found.append(Explanation(model, claim.layer or "total", claim.quantity, f"printed in {why}"))
+            if _prints(model, claim, wanted):
+                found.append(Explanation(model, claim.layer or "total", claim.quantity, _source(claim)))
+    for finding in audit_lectures().findings:
+        if any(value == wanted.value for value in _values((finding.printed, finding.ours))):
+            line = f"line{'s' * bool(finding.more)} {', '.join(map(str, (finding.line, *finding.more)))}"
+            why = f"{finding.printed or 'asked'}: {finding.words}"
+            found.append(Explanation(f"lecture deck {finding.deck}", line, finding.about, why))
     return found
+
+
+def _fits(wanted: Printed, has: int) -> bool:
+    """All printed digits are its digits: here no zero only fills up."""
+    return abs(has - wanted.value) < wanted.step and bool(fit(wanted, has))
+
+
+def _exactly(wanted: Printed, has: int) -> str:
+    return "" if has == wanted.value else f"{has:,} = "
+
+
+def _prints(model: str, claim: Claim, wanted: Printed) -> bool:
+    if not isinstance(claim.value, str):
+        return claim.value == wanted.value
+    ours = measured(claim.quantity, claim.layer, books(model, claim.args))
+    return wanted.value in (read_number(claim.value).value, ours)
+
+
+def _source(claim: Claim) -> str:
+    printed = f"{claim.value}, " if isinstance(claim.value, str) else ""
+    return f"{printed}printed in {claim.source}{'; ' * bool(claim.why)}{claim.why}"
+
+
+def _values(texts: Iterable[str]) -> Iterable[Fraction]:
+    """The numbers that a deck prints: sides of an equation, arithmetic, a size's units."""
+    for text in texts:
+        for side in text.split("="):
+            try:
+                yield read_number(side).value
+            except HeirloomError:
+                try:
+                    yield evaluate(side)
+                except HeirloomError:
+                    continue

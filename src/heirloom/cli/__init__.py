@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import heirloom
-from heirloom.cli import answers, arrivals, books, data_checks, runs
+from heirloom.cli import answers, arrivals, books, data_checks, pictures, runs
 
 app = typer.Typer(
     help="The classic convolutional networks, exactly as published. --debug shows where an error comes from.",
@@ -37,6 +37,7 @@ def options(
 app.command("list")(books.list_)
 app.command()(books.summary)
 app.command()(books.diff)
+app.command()(books.worksheet)
 app.command()(books.audit)
 app.command()(books.explain)
 app.command()(runs.train)
@@ -44,6 +45,7 @@ app.command()(runs.resume)
 app.command()(runs.report)
 app.command()(answers.evaluate)
 app.command()(answers.predict)
+app.command()(pictures.draw)
 app.command("import")(arrivals.import_)
 app.command()(arrivals.fetch)
 app.command()(data_checks.doctor)

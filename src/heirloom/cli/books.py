@@ -1,5 +1,6 @@
-"""Commands on what is printed about a network: list, summary, diff, audit, explain."""
+"""Commands on what is printed about a network: list, summary, diff, worksheet, audit, explain."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ from heirloom.cli.options import (
     Format,
     InputSize,
     Model,
+    SheetForm,
+    SheetPart,
     read_size,
     terminal_width,
     write,
@@ -114,55 +117,76 @@ def diff(
     write(difference_table(diff(*books), labels[0], labels[1]).render(format))
 
 
+def worksheet(
+    model: Model,
+    blank: Annotated[int, typer.Option(min=1, help="How many numbers to leave out.")] = 8,
+    seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
+    input_size: InputSize = None,
+    convention: Annotated[ConventionName, typer.Option(help="Which count it has.")] = ConventionName.lecun,
+    arg: Arguments = None,
+    part: Annotated[SheetPart, typer.Option(help="The sheet alone, or its key alone.")] = SheetPart.both,
+    format: Annotated[SheetForm, typer.Option("--format", help="How to print it.")] = SheetForm.text,
+) -> None:
+    """Print a network's table with missing numbers for a class to find, and its key."""
+    from heirloom.worksheets import worksheet
+
+    size, args = read_size(input_size), arguments(arg or [])
+    sheet = worksheet(model, blank, seed, size, convention=convention.value, **args)
+    write(sheet.render(format.value, part.value))
+
+
 def audit(
-    model: Annotated[str | None, typer.Argument(help="Name of a network; by default all.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL|lectures]", help="Name of a network, by default all; or lectures."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With lectures: the decks' texts; each of their numbers must be claimed."
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Check a table of one's own: model,layer,quantity,value."),
+    ] = None,
     format: Format = Form.text,
 ) -> None:
     """Check every published number against the networks; exit 1 if one is wrong."""
-    from heirloom.auditing import audit
-    from heirloom.tables import Table, cell_text
+    if table is not None and model is not None:
+        raise HeirloomError("E-usage", f"--table and {model}", why="the table names its networks itself")
+    if against is not None and model != "lectures":
+        raise HeirloomError(
+            "E-usage", "--against", why="only lectures have texts", remedy="audit lectures --against DIR"
+        )
+    from heirloom.auditing import audit, audit_lectures, audit_table
+    from heirloom.auditing.showing import lectures_text, networks_table, own_table
 
-    found = audit(model)
-    rows = [
-        [v.model, v.claim.layer or "total", v.claim.quantity, _cell(v.claim.value), _cell(v.ours),
-         v.words.partition(":")[0], v.claim.source]
-        for v in found
-    ]  # fmt: skip
-    notes = [
-        f"{name}, {layer}, {quantity} {cell_text(printed)}, {source}: {v.words}."
-        for (name, layer, quantity, printed, *_, source), v in zip(rows, found, strict=True)
-        if ":" in v.words
-    ]
-    wrong = sum(not verdict.holds for verdict in found)
-    title = f"{len(found)} published numbers checked, {wrong} wrong"
-    heads = ["model", "layer", "quantity", "printed", "ours", "verdict", "source"]
-    full = [
-        dict(zip(heads, [*row[:5], v.words, row[6]], strict=True)) for row, v in zip(rows, found, strict=True)
-    ]
-    write(Table(title, heads, rows, notes=notes, data=full).render(format))
-    if wrong:
+    if table is not None:
+        own = audit_table(table)
+        write(own_table(own).render(format, terminal_width()))
+        holds = all(checked.holds for checked in own)
+    elif model == "lectures":
+        lectures = audit_lectures(against)
+        write(lectures_text(lectures, format, terminal_width()))
+        holds = lectures.holds
+    else:
+        found = audit(model)
+        write(networks_table(found).render(format))
+        holds = all(verdict.holds for verdict in found)
+    if not holds:
         raise typer.Exit(1)
 
 
 def explain(
-    number: Annotated[str, typer.Argument(help="A number, such as 1516 or 340,908.")],
+    number: Annotated[str, typer.Argument(help="A number, such as 1516, 340,908 or 62.3M.")],
     format: Format = Form.text,
 ) -> None:
     """Find the layers and totals that have a number, and who prints it; exit 1 if there is none."""
     from heirloom.auditing.explaining import explain
-    from heirloom.tables import Table
+    from heirloom.auditing.showing import explanations_table
 
-    try:
-        value = int(number.replace(",", "").replace("_", ""))
-    except ValueError as error:
-        raise HeirloomError("E-usage", f"{number!r} is not a whole number") from error
-    found = explain(value)
-    rows = [[e.model, e.layer, e.quantity, e.why] for e in found]
-    title = f"{value:,} stands in {len(found)} place{'s' * (len(found) != 1)}"
-    write(Table(title, ["model", "layer", "quantity", "why"], rows).render(format))
+    found = explain(number)
+    write(explanations_table(number, found).render(format))
     if not found:
         raise typer.Exit(1)
-
-
-def _cell(value: int | tuple[int, ...]) -> int | str:
-    return value if isinstance(value, int) else "×".join(map(str, value))

@@ -29,6 +29,22 @@ class PlainForm(StrEnum):
     json = "json"
 
 
+class SheetForm(StrEnum):
+    """How a worksheet is printed."""
+
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+
+
+class SheetPart(StrEnum):
+    """What of a worksheet is printed."""
+
+    both = "both"
+    sheet = "sheet"
+    key = "key"
+
+
 class ConventionName(StrEnum):
     """Which count the headline gives."""
 

@@ -97,6 +97,13 @@ class Preprocess:
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         return (images - mean) / std
 
+    def levels(self) -> Tensor | None:
+        """What each grey value becomes in each channel, (C, 256); None where its place or others matter."""
+        if self.mean_image is not None or self.order == "BGR":
+            return None
+        grey = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, self.size[0], 16, 16)
+        return self.normalised(self.scaled(grey)).view(-1, 256)
+
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 images of any size (B, c, h, w) to the network's input (B, C, H, W)."""
         return self.normalised(self.scaled(self.fit(images)))

@@ -7,7 +7,7 @@ other pictures neither changes these nor is changed.
 import io
 import warnings
 import xml.etree.ElementTree as ET
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.style
 from matplotlib.figure import Figure
@@ -50,6 +50,16 @@ def style() -> Any:
     return matplotlib.style.context(["default", _STYLE])
 
 
+def style_on_white() -> Any:
+    """The same for a picture that is a file on white in any case: its colours are settled at once."""
+    return matplotlib.style.context(["default", {key: on_white(value) for key, value in _STYLE.items()}])
+
+
+def on_white(role: Any) -> Any:
+    """The colour of a role on white; anything else is returned as it is."""
+    return _ON_WHITE.get(role, role) if isinstance(role, str) else role
+
+
 def heading(figure: Figure, title: str) -> None:
     """Write ``title``, which may come from outside, into the upper left corner."""
     x, y = 0.27 / figure.get_figwidth(), 1 - 0.36 / figure.get_figheight()
@@ -60,6 +70,17 @@ def svg_on_white(figure: Figure) -> bytes:
     """A chart as an SVG file."""
     figure.set_facecolor("white")
     return _coloured(_svg(figure), _ON_WHITE).encode()
+
+
+def file_on_white(figure: Figure, form: Literal["svg", "png"]) -> bytes:
+    """A figure drawn in `style_on_white` as a file; a PNG has 200 pixels to the inch."""
+    figure.set_facecolor("white")
+    with style_on_white():
+        if form == "svg":
+            return _svg(figure).encode()
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=200, metadata={"Software": None})
+        return out.getvalue()
 
 
 def svg_on_page(figure: Figure, prefix: str, description: str) -> str:

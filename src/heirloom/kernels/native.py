@@ -26,6 +26,9 @@ from heirloom.kernels import worthwhile
 
 SOURCE = Path(__file__).with_name("native.c")
 
+HEADERS = ("threads.h", "layer.h", "convolution.h", "product.h", "units.h", "windows.h", "pixels.h")
+"""What it includes, beside it."""
+
 FLAGS = (
     *("-std=gnu11", "-fPIC", "-shared", "-pthread", "-march=native"),
     *("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fopenmp-simd"),  # half the time of -O3
@@ -36,48 +39,51 @@ PATIENCE = 20.0
 """Seconds after which a compiler is given up."""
 
 NATIVE = "native"
-"""How `found` begins where the library is at hand."""
+"""How `find` begins where the library is at hand."""
+
+EDITION = 2
+"""Of native.c; the next one has other rounding."""
 
 
-class Convolution(Structure):
-    """``convolution`` of native.c."""
-
-    _fields_ = (
-        *((name, c_int) for name in ("images", "in_maps", "rows", "columns")),
-        *((name, c_int) for name in ("out_maps", "kernel_rows", "kernel_columns")),
-        *(("x", c_void_p), ("x_image", c_long), ("x_place", c_long)),
-        *(("weight", c_void_p), ("bias", c_void_p)),
-        *(("grad", c_void_p), ("grad_image", c_long), ("grad_place", c_long)),
-        *(("out", c_void_p), ("weight_grad", c_void_p), ("packed", c_void_p)),
-        *(("scratch", c_void_p), ("scratch_size", c_long)),
-    )
-
-
-class Windows(Structure):
-    """``windows`` of native.c."""
+class Layer(Structure):
+    """``layer`` of layer.h."""
 
     _fields_ = (
-        *((name, c_int) for name in ("images", "maps", "rows", "columns")),
-        *((name, c_void_p) for name in ("x", "grad", "coefficient", "bias", "out", "sums")),
-    )
-
-
-class Squashing(Structure):
-    """``squashing`` of native.c."""
-
-    _fields_ = (
-        ("count", c_long),
-        *((name, c_void_p) for name in ("x", "grad", "out")),
+        ("kind", c_int),
+        *((name, c_int) for name in ("maps", "rows", "columns", "out_maps", "out_rows", "out_columns")),
+        *((name, c_int) for name in ("kernel_rows", "kernel_columns")),
         *(("amplitude", c_float), ("slope", c_float)),
+        *((name, c_void_p) for name in ("weight", "bias", "weight_grad")),
+        *((name, c_void_p) for name in ("out", "packed", "sums", "grads", "turned")),
     )
 
 
-_ARGUMENTS: dict[str, type[Structure]] = {
-    "convolve": Convolution,
-    "convolve_back": Convolution,
-    **dict.fromkeys(("max_windows", "max_windows_back", "sum_windows", "sum_windows_back"), Windows),
-    **dict.fromkeys(("squash", "squash_back"), Squashing),
+class Chain(Structure):
+    """``chain`` of native.c."""
+
+    _fields_ = (
+        *(("images", c_int), ("count", c_int), ("layers", POINTER(Layer))),
+        *((name, c_void_p) for name in ("x", "out", "grad", "x_grad", "kept", "work")),
+    )
+
+
+class Pixels(Structure):
+    """``pixels`` of pixels.h."""
+
+    _fields_ = (
+        *(("images", c_int), ("channels", c_int), ("places", c_long)),
+        *((name, c_void_p) for name in ("stored", "index", "levels", "out")),
+    )
+
+
+FUNCTIONS = {
+    "kept_size": (Chain, c_long),
+    "work_size": (Chain, c_long),
+    "forward": (Chain, None),
+    "backward": (Chain, None),
+    "look_up": (Pixels, None),
 }
+"""Of native.c: what each one takes, beside the number of threads, and what it returns."""
 
 
 class Library:
@@ -93,14 +99,14 @@ class Library:
         self.lanes = c_int.in_dll(library, "lanes").value
         self.widest = c_int.in_dll(library, "widest").value
         self._functions = {}
-        for name, structure in _ARGUMENTS.items():
+        for name, (takes, gives) in FUNCTIONS.items():
             function = getattr(library, name)
-            function.argtypes, function.restype = (POINTER(structure), c_int), None
+            function.argtypes, function.restype = (POINTER(takes), c_int), gives
             self._functions[name] = function
 
-    def __call__(self, name: str, layer: Structure) -> None:
+    def __call__(self, name: str, given: Structure) -> int:
         """Call a function of native.c. Python's other threads go on meanwhile."""
-        self._functions[name](byref(layer), self.threads)
+        return int(self._functions[name](byref(given), self.threads) or 0)
 
     @property
     def threads(self) -> int:
@@ -112,17 +118,24 @@ class _State:
     library: Library | None = None
     found = ""  # of `find`; empty until it was called
     threads = 0  # of a call; 0 where these paths are not to be taken
+    activation = object()
 
 
 @contextlib.contextmanager
 def active(threads: int) -> Iterator[None]:
     """Within, the layers of `heirloom.layers` take these paths where they can; with 0 threads they do not."""
-    before = _State.threads
+    before = _State.threads, _State.activation
     _State.threads = threads if threads and find().startswith(NATIVE) else 0
+    _State.activation = object()
     try:
         yield
     finally:
-        _State.threads = before
+        _State.threads, _State.activation = before
+
+
+def activation() -> object:
+    """What tells one `active` from another."""
+    return _State.activation
 
 
 def library_for(x: Tensor) -> Library | None:
@@ -133,26 +146,11 @@ def library_for(x: Tensor) -> Library | None:
     return None if watched or torch.is_autocast_enabled("cpu") else _State.library
 
 
-def images_last(x: Tensor) -> bool:
-    """True for a batch (B, C, H, W) that lies in memory as (C, H, W, B)."""
-    return x.ndim == 4 and x.shape[0] > 1 and x.stride(0) == 1 and x.permute(1, 2, 3, 0).is_contiguous()
-
-
-def with_images_last(x: Tensor) -> Tensor:
-    """``x`` (B, C, H, W), or a copy that lies in memory as (C, H, W, B)."""
-    return x if images_last(x) else x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
-
-
-def empty_images_last(b: int, c: int, h: int, w: int) -> Tensor:
-    """A batch (b, c, h, w) that lies in memory as (c, h, w, b)."""
-    return torch.empty(c, h, w, b).permute(3, 0, 1, 2)
-
-
 def find() -> str:
     """Load the library, once, and compile it where that was not done before.
 
     Returns:
-        ``native, <compiler>``, or ``plain: <why>``.
+        ``native 2, <compiler>``, or ``plain: <why>``.
     """
     if not _State.found:
         try:
@@ -175,11 +173,11 @@ def _find() -> tuple[Library | None, str]:
         [*compiler, "--version"], capture_output=True, text=True, check=True, timeout=PATIENCE
     ).stdout
     version = (said.splitlines() or ["unknown"])[0]
-    source = SOURCE.read_bytes()
+    source = b"\0".join(path.read_bytes() for path in (SOURCE, *map(SOURCE.with_name, HEADERS)))
     key = sha256("\0".join([*compiler, said, *FLAGS, _processor()]).encode() + source)[:16]
 
     folder = user_cache_path("heirloom", appauthor=False) / "kernels"
-    return Library(_kept(folder, key) or _compiled(folder, key, compiler)), f"{NATIVE}, {version}"
+    return Library(_kept(folder, key) or _compiled(folder, key, compiler)), f"{NATIVE} {EDITION}, {version}"
 
 
 def _kept(folder: Path, key: str) -> Path | None:

@@ -4,22 +4,30 @@ All image tensors are (B, C, H, W), batch, maps, rows, columns.
 """
 
 from heirloom.layers.convolutions import CeilConv2d, Conv2d, TableConv2d
+from heirloom.layers.locally_connected import LocallyConnected2d
 from heirloom.layers.networks import Chain, WithAux, check_input
 from heirloom.layers.normalisation import LRN, WithinMapNorm
 from heirloom.layers.pooling import AvgPool2d, L2Pool2d, MaxPool2d, MinPool2d, Subsampling
+from heirloom.layers.recurrent import GRU, LSTM, Elman, Recurrent, Rows
 from heirloom.layers.units import RBF, Gaussian, ScaledTanh
 
 __all__ = [
+    "GRU",
     "LRN",
+    "LSTM",
     "RBF",
     "AvgPool2d",
     "CeilConv2d",
     "Chain",
     "Conv2d",
+    "Elman",
     "Gaussian",
     "L2Pool2d",
+    "LocallyConnected2d",
     "MaxPool2d",
     "MinPool2d",
+    "Recurrent",
+    "Rows",
     "ScaledTanh",
     "Subsampling",
     "TableConv2d",

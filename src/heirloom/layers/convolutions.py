@@ -1,4 +1,4 @@
-"""Convolutions: quick for few maps, rounded up, by a table of connections."""
+"""Convolutions: quick for kernels that cover the input, rounded up, by a table of connections."""
 
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -8,11 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heirloom.kernels import worthwhile
-from heirloom.kernels.convolution import MOST_MAPS, convolution
+
+MOST_MAPS = 64
+"""Of input or output of a convolution by native.c: with more, the lanes of PyTorch's own are full."""
 
 
 class Conv2d(nn.Conv2d):
-    """PyTorch's, with fast paths for few maps and for a kernel that covers the whole input."""
+    """PyTorch's, with a fast path for a kernel that covers the whole input."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: input (B, C, H, W); output as `torch.nn.Conv2d`."""
@@ -21,14 +23,15 @@ class Conv2d(nn.Conv2d):
             return super().forward(x)
         if tuple(x.shape[2:]) == self.kernel_size:
             return F.linear(x.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]
-        if self.stride == (1, 1):
-            return convolution(x, self.weight, self.bias)
         return super().forward(x)
 
+    def plain(self) -> bool:
+        """True for stride 1, no padding, no dilation and no groups."""
+        return (self.stride, self.padding, self.dilation, self.groups) == ((1, 1), (0, 0), (1, 1), 1)
+
     def few_maps(self) -> bool:
-        """True where `heirloom.kernels.convolution` may be quicker than PyTorch's."""
-        plain = (self.stride, self.padding, self.dilation, self.groups) == ((1, 1), (0, 0), (1, 1), 1)
-        return plain and max(self.in_channels, self.out_channels) <= MOST_MAPS
+        """True where native.c may be quicker than PyTorch."""
+        return self.plain() and max(self.in_channels, self.out_channels) <= MOST_MAPS
 
 
 class CeilConv2d(nn.Conv2d):
@@ -135,16 +138,22 @@ class TableConv2d(nn.Module):
         dense = self.weight.new_zeros(self.out_maps * self.in_maps, k, k)
         return dense.index_copy(0, self.slot, self.weight).view(self.out_maps, self.in_maps, k, k)
 
+    def from_dense(self, dense: Tensor) -> Tensor:
+        """The kernels that are stored, of as many numbers as `dense_weight` has."""
+        return dense.view(-1, self.kernel, self.kernel)[self.slot]
+
+    def plain(self) -> bool:
+        """True for stride 1, no padding, and a bias for each map."""
+        return self.stride == 1 and not self.padding and self.bias.numel() == self.out_maps
+
     def few_maps(self) -> bool:
-        """True where `heirloom.kernels.convolution` may be quicker than PyTorch's."""
-        return self.stride == 1 and max(self.in_maps, self.out_maps) <= MOST_MAPS
+        """True where native.c may be quicker than PyTorch."""
+        return self.plain() and max(self.in_maps, self.out_maps) <= MOST_MAPS
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve; see the class for shapes."""
         if self.padding:
             x = F.pad(x, (self.padding,) * 4, value=self.padding_value)
         if self.bias.numel() == self.out_maps:
-            if self.stride == 1:
-                return convolution(x, self.dense_weight(), self.bias.flatten())
             return F.conv2d(x, self.dense_weight(), self.bias.flatten(), self.stride)
         return F.conv2d(x, self.dense_weight(), stride=self.stride) + self.bias

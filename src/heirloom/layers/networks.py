@@ -1,11 +1,13 @@
 """What networks are made as: chains of named layers, for images of one size, perhaps with auxiliary heads."""
 
 from collections import OrderedDict
+from itertools import islice
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 
 from heirloom.errors import HeirloomError
+from heirloom.layers.together import computed
 
 
 class WithAux(NamedTuple):
@@ -20,7 +22,8 @@ class WithAux(NamedTuple):
 def check_input(network: nn.Module, x: Tensor) -> None:
     """Refuse images of another size than the network's ``input_size``, (C, H, W).
 
-    A network with an attribute ``takes_larger`` that is true takes larger images as well.
+    A network with an attribute ``takes_larger`` that is true takes larger images as well, one with
+    ``any_height`` images of any number of rows.
 
     Raises:
         HeirloomError: (``E-input-size``) The input is not (B, *input_size).
@@ -28,10 +31,13 @@ def check_input(network: nn.Module, x: Tensor) -> None:
     size, given = cast(tuple[int, int, int], network.input_size), tuple(x.shape[1:])
     larger = bool(getattr(network, "takes_larger", False))
     at_least = len(given) == 3 and given[0] == size[0] and given[1] >= size[1] and given[2] >= size[2]
-    if given != size and not (larger and at_least):
+    rows = bool(getattr(network, "any_height", False))
+    right_rows = len(given) == 3 and given[0] == size[0] and given[1] >= 1 and given[2] == size[2]
+    if given != size and not (larger and at_least) and not (rows and right_rows):
         raise HeirloomError(
             "E-input-size",
-            f"{type(network).__name__} takes (B, {', '.join(map(str, size))}){' or larger' * larger}",
+            f"{type(network).__name__} takes (B, {', '.join(map(str, size))}){' or larger' * larger}"
+            f"{', or another number of rows' * rows}",
             why=f"got {tuple(x.shape)}",
             remedy="resize or pad the images to the published size",
         )
@@ -58,6 +64,7 @@ class Chain(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers in order."""
         check_input(self, x)
-        for layer in self:
+        done, x = computed(self, x)
+        for layer in islice(self, done, None):
             x = layer(x)
         return x

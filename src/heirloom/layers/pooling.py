@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from heirloom.kernels import worthwhile
-from heirloom.kernels.pooling import max_of_2x2, native_windows, sum_of_2x2
+from heirloom.kernels.pooling import max_of_2x2, sum_of_2x2
 
 
 class MaxPool2d(nn.MaxPool2d):
@@ -97,8 +97,6 @@ class Subsampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Subsample; see the class for shapes."""
-        if self.maps == self.in_maps and _halves(x):
-            return sum_of_2x2(x, self.coefficient, self.bias)
         total = sum_of_2x2(x) if _halves(x) else F.avg_pool2d(x, self.window, divisor_override=1)
         if self.maps != self.in_maps:
             total = total.repeat_interleave(self.maps // self.in_maps, dim=1)
@@ -108,4 +106,4 @@ class Subsampling(nn.Module):
 def _halves(x: Tensor) -> bool:
     if x.ndim != 4 or x.shape[2] % 2 or x.shape[3] % 2 or not worthwhile(x):
         return False
-    return x.is_contiguous() or native_windows(x)
+    return x.is_contiguous()

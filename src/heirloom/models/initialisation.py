@@ -1,11 +1,11 @@
-"""The initial weights of LeCun's networks, 1989 to 1998, and of the AlexNets."""
+"""The initial weights of LeCun's networks, 1989 to 1998, of the AlexNets, and of DeepFace."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from heirloom.layers import Subsampling, TableConv2d
+from heirloom.layers import LocallyConnected2d, Subsampling, TableConv2d
 
 
 @torch.no_grad()
@@ -48,7 +48,7 @@ def _uniform_(parameter: Tensor, bound: Tensor) -> None:
 def normal_(
     net: nn.Module, *, std: float, other: Mapping[str, float] | None = None, bias: Mapping[str, float]
 ) -> None:
-    """Draw the weights of convolutions and linear layers from N(0, std^2), and set their biases.
+    """Draw weights of convolutions, locally connected and linear layers from N(0, std^2), set their biases.
 
     Args:
         net: Its own layers are drawn, not those of its parts.
@@ -59,7 +59,7 @@ def normal_(
     Source: Krizhevsky et al. 2012, section 5; Caffe's "gaussian" and "constant".
     """
     for name, layer in net.named_children():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.Linear | LocallyConnected2d):
             nn.init.normal_(layer.weight, std=(other or {}).get(name, std))
             if layer.bias is not None:
                 nn.init.constant_(layer.bias, bias.get(name, 0.0))

@@ -106,20 +106,6 @@ CLAIMS = {
         Claim("receptive_field", 14, "arithmetic", layer="c3"),
         Claim("receptive_field", 16, "arithmetic", layer="s4"),
         Claim("receptive_field", 32, "arithmetic", layer="c5"),
-        Claim(
-            "parameters",
-            60_850,
-            f"{_DECK}, total",
-            off=850,
-            why="the deck trains 84 weights and a bias per output unit; the paper's codes are fixed",
-        ),
-        Claim(
-            "connections",
-            340_918,
-            f"{_DECK}, total per image",
-            off=10,
-            why="the deck counts a bias for each of the ten output units; radial basis functions have none",
-        ),
         Claim("parameters", 456, "arithmetic: 6 x (3 x 25 + 1), colour", layer="c1", args={"in_chans": 3}),
     )
 }

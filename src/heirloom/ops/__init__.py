@@ -12,17 +12,16 @@ Counts follow LeCun et al. 1998 and are per image:
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from heirloom.ops.receptive_field import Field, union
 
 Attributes = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One executed operation. Sizes have the batch axis, and the batch is 1.
 
     Attributes:
@@ -36,8 +35,7 @@ class Call:
     output: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Operations for one image."""
 
     connections: int = 0
@@ -45,8 +43,7 @@ class Counts:
     flops: int = 0
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """What one operation keeps in training, so that gradients find their way back.
 
     Attributes:
@@ -62,8 +59,7 @@ class Kept:
     bytes_per_batch: int = 0
 
 
-@dataclass(frozen=True)
-class Recognised:
+class Recognised(NamedTuple):
     """Arguments of a low-level operation, and which of its tensors depend on the network's input."""
 
     name: str
@@ -121,8 +117,3 @@ class Op:
     formulas: Callable[[Call], dict[str, str]] = no_formulas
     keeps: Callable[[Call], Kept] = keeps_nothing
     moves_only: bool = False
-
-
-def size_of(tensor: Tensor) -> tuple[int, ...]:
-    """Its size as plain numbers."""
-    return tuple(map(int, tensor.shape))

@@ -1,7 +1,6 @@
 """Concatenation and stacking: branches come together, nothing is computed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised
 from heirloom.ops.receptive_field import Field, union
@@ -24,7 +23,7 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     if merged is None:
         return None
     if call.attrs.get("kind") == "stack":
-        return merged.with_axes([replace(a, dim=a.dim + (a.dim >= dim)) for a in merged.axes])
+        return merged.with_axes([a._replace(dim=a.dim + (a.dim >= dim)) for a in merged.axes])
     # Side by side along an axis of the image, units no longer lie evenly.
     return None if any(a.dim == dim and a.units != call.output[dim] for a in merged.axes) else merged
 

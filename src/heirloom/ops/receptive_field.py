@@ -7,11 +7,10 @@ Source: Araujo, Norris, Sim 2019, "Computing receptive fields of convolutional n
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """One axis of the image. All lengths are in input pixels, and fields are not clipped to the image.
 
     Attributes:
@@ -43,23 +42,22 @@ class Axis:
 
     def collapsed(self) -> "Axis":
         """The axis behind something that reads all units at once."""
-        return replace(self, size=self.size + (self.units - 1) * self.jump, units=1, apart=1)
+        return self._replace(size=self.size + (self.units - 1) * self.jump, units=1, apart=1)
 
     def cut(self, first: int, step: int, units: int) -> "Axis":
         """The axis of every ``step``-th unit from ``first`` on; negative where units were added before."""
-        return replace(self, jump=self.jump * step, start=self.start + first * self.jump, units=units)
+        return self._replace(jump=self.jump * step, start=self.start + first * self.jump, units=units)
 
     def shared(self, units: int) -> "Axis":
         """The axis of ``units`` that all see what one sees who sees everything."""
-        return replace(self.collapsed(), jump=0, units=units, apart=self.apart)
+        return self.collapsed()._replace(jump=0, units=units, apart=self.apart)
 
     def holds(self, other: "Axis") -> bool:
         """True if its first unit sees all that the first unit of ``other`` sees."""
         return self.start <= other.start and other.start + other.size <= self.start + self.size
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """What the units of one tensor see.
 
     Attributes:
@@ -131,12 +129,12 @@ def _pair(a: Field, b: Field) -> Field | None:
             if (wide.units > 1 and wide.jump) or not one.holds(other):
                 return None
             # Beside a unit that sees everything, all units see everything.
-            one, other = replace(one, dim=dim), replace(other, dim=dim)
+            one, other = one._replace(dim=dim), other._replace(dim=dim)
         elif (one.dim, one.apart) != (other.dim, other.apart) and one.units > 1:
             return None
         start = min(one.start, other.start)
         end = max(one.start + one.size, other.start + other.size)
         # Twice the centre, so that halves stay whole numbers.
         aligned = aligned and 2 * one.start + one.size == 2 * other.start + other.size
-        axes.append(replace(one, size=end - start, start=start))
+        axes.append(one._replace(size=end - start, start=start))
     return Field(tuple(axes), aligned)

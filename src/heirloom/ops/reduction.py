@@ -1,7 +1,6 @@
 """Reductions: sums, averages and extremes over whole axes, and the softmax."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 
 from heirloom.ops import Attributes, Call, Counts, Kept, Op, Recognised, same_field
@@ -41,7 +40,12 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
         return max(0, min(axis.dim - gone, after - 1))
 
     collapsed = field.collapsed(dims)
-    return collapsed.with_axes([replace(a, dim=moved(a)) for a in collapsed.axes])
+    return collapsed.with_axes([a._replace(dim=moved(a)) for a in collapsed.axes])
+
+
+def _formulas(call: Call) -> dict[str, str]:
+    read = call.inputs[0][call.inputs[0][0] == 1 :]
+    return {"connections": " x ".join(map(str, read))} if call.attrs["pools"] else {}
 
 
 def _keeps(call: Call) -> Kept:
@@ -71,6 +75,7 @@ OPS = (
         "reduction",
         _count,
         _field,
+        formulas=_formulas,
         keeps=_keeps,
         aten={f"aten.{name}": _reduction for name in _NAMES.split()},
     ),

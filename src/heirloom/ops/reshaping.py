@@ -1,7 +1,6 @@
 """Operations that move numbers and compute none: reshapes, permutations, slices, padding, copies."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 
 from heirloom.ops import Attributes, Call, Counts, Op, Recognised, same_field
@@ -88,7 +87,7 @@ def _viewed(call: Call, fields: Sequence[Field | None]) -> Field | None:
         free = [d for d in alone if d not in {a.dim for a in axes}]
         from_end = axis.dim - len(before) + len(after)
         best = from_end if from_end in free else (free or alone or holding)[-1]
-        axes.append(replace(axis, dim=best, apart=stride // steps[best]))
+        axes.append(axis._replace(dim=best, apart=stride // steps[best]))
     return fields[0].with_axes(axes)
 
 
@@ -99,7 +98,9 @@ def _repeated(before: Sequence[int], after: Sequence[int], field: Field) -> Fiel
         units = after[axis.dim + shift]
         if units != before[axis.dim] and axis.units > 1:
             return None
-        axes.append(replace(axis.shared(units) if units != before[axis.dim] else axis, dim=axis.dim + shift))
+        axes.append(
+            (axis.shared(units) if units != before[axis.dim] else axis)._replace(dim=axis.dim + shift)
+        )
     return field.with_axes(axes)
 
 
@@ -111,7 +112,7 @@ def _copied(call: Call, fields: Sequence[Field | None]) -> Field | None:
 def _permuted(call: Call, fields: Sequence[Field | None]) -> Field | None:
     if fields[0] is None:
         return None
-    return fields[0].with_axes([replace(a, dim=call.attrs["order"].index(a.dim)) for a in fields[0].axes])
+    return fields[0].with_axes([a._replace(dim=call.attrs["order"].index(a.dim)) for a in fields[0].axes])
 
 
 def _cut(call: Call, fields: Sequence[Field | None]) -> Field | None:
@@ -123,11 +124,11 @@ def _cut(call: Call, fields: Sequence[Field | None]) -> Field | None:
     def cut(axis: Axis) -> Axis | None:
         dim = min(axis.dim - (gone and axis.dim > a["dim"]), len(call.output) - 1)
         if axis.dim != a["dim"]:
-            return replace(axis, dim=dim)
+            return axis._replace(dim=dim)
         if before[axis.dim] != axis.units:
             return None
         units = 1 if gone else call.output[axis.dim]
-        return replace(axis.cut(a["first"], a.get("step", 1), units), dim=dim)
+        return axis.cut(a["first"], a.get("step", 1), units)._replace(dim=dim)
 
     axes = [cut(axis) for axis in field.axes]
     return None if None in axes else field.with_axes([axis for axis in axes if axis])
@@ -149,7 +150,7 @@ def _split_field(call: Call, fields: Sequence[Field | None]) -> Field | None:
         return None
     shift = len(call.output) - len(call.inputs[0])
     return field.with_axes(
-        [replace(a, dim=a.dim + (shift if a.dim > call.attrs["dim"] else 0)) for a in field.axes]
+        [a._replace(dim=a.dim + (shift if a.dim > call.attrs["dim"] else 0)) for a in field.axes]
     )
 
 

@@ -10,9 +10,11 @@ from heirloom.ops import (
     filling,
     identity,
     linear,
+    locally_connected,
     normalisation,
     pooling,
     radial,
+    recurrent,
     reduction,
     reshaping,
     subsampling,
@@ -20,8 +22,10 @@ from heirloom.ops import (
 
 OPS = (
     *convolution.OPS,
+    *locally_connected.OPS,
     *linear.OPS,
     *radial.OPS,
+    *recurrent.OPS,
     *subsampling.OPS,
     *pooling.OPS,
     *normalisation.OPS,

@@ -56,9 +56,18 @@ class Shapes(TorchDispatchMode):
 
 
 _CONSTRUCTORS = _device_constructors()
+_FILLED = {torch.zeros, torch.ones}
 _FILLS = {Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_}
 _DRAWS = {nn.init.uniform_, nn.init.normal_, nn.init.constant_, nn.init.kaiming_uniform_}
-_LOOKS = {torch._C._set_grad_enabled, Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_contiguous}
+_LOOKS = {
+    torch._C._set_grad_enabled,
+    Tensor.size,
+    Tensor.dim,
+    Tensor.numel,
+    Tensor.is_contiguous,
+    Tensor.shape.__get__,  # type: ignore[attr-defined]
+    Tensor.grad_fn.__get__,  # type: ignore[union-attr]
+}
 
 
 class WithoutMemory(DeviceContext):
@@ -78,9 +87,13 @@ class WithoutMemory(DeviceContext):
     ) -> Any:
         """One function of PyTorch, before its gradients are thought of."""
         kwargs = kwargs or {}
+        if func in _LOOKS:  # by far the most frequent
+            return func(*args, **kwargs)
         if func in _CONSTRUCTORS:
             if kwargs.get("device") is None:
                 kwargs["device"] = self.device
+                if func in _FILLED:  # quicker without, and there is no place for them
+                    func = torch.empty
         elif func in _FILLS:
             # A weight is only written while no gradients are kept; otherwise PyTorch is to refuse.
             if args[0].is_meta and not (args[0].requires_grad and torch.is_grad_enabled()):
@@ -93,7 +106,7 @@ class WithoutMemory(DeviceContext):
                     func(*args, **kwargs)
                 self.accepted.add(draw)
             return tensor
-        elif func not in _LOOKS and func.__name__ != "__get__":
+        elif func.__name__ != "__get__":
             with Shapes():
                 return func(*args, **kwargs)
         return func(*args, **kwargs)
@@ -237,6 +250,15 @@ def _addmm(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     return _empty((a.shape[0], b.shape[1]), a) if fits else None
 
 
+def _baddbmm(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
+    bias, a, b = args
+    if kwargs or not _plain(bias, a, b) or (a.ndim, b.ndim, bias.ndim) != (3, 3, 3):
+        return None
+    size = [a.shape[0], a.shape[1], b.shape[2]]
+    fits = (a.shape[0], a.shape[2]) == tuple(b.shape[:2]) and _broadcast([bias.shape, size]) == size
+    return _empty(size, a) if fits else None
+
+
 def _batch_norm(args: tuple[Any, ...], kwargs: Arguments) -> tuple[Tensor, Tensor, Tensor] | None:
     """In evaluation, with stored statistics."""
     x, stored, training = args[0], [t for t in args[1:5] if t is not None], args[5]
@@ -244,7 +266,8 @@ def _batch_norm(args: tuple[Any, ...], kwargs: Arguments) -> tuple[Tensor, Tenso
         return None
     if any(t.shape != x.shape[1:2] for t in stored):
         return None
-    return _empty(x.shape, x), _empty(x.shape[1:2], x), _empty(x.shape[1:2], x)
+    statistics = _empty(x.shape[1:2], x)
+    return _empty(x.shape, x), statistics, statistics
 
 
 def _cat(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
@@ -276,7 +299,13 @@ def _index_copy(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     return _empty(x.shape, x) if fits else None
 
 
+def _made(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
+    """What batch normalisation asks for, to no purpose on this device."""
+    return torch.empty(*args, **kwargs) if len(args) == 1 and "memory_format" not in kwargs else None
+
+
 _QUICK: dict[str, Quick] = {
+    "empty": _made,
     **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
     **dict.fromkeys(_IN_PLACE.split(), _in_place),
     "convolution": _convolution,
@@ -284,6 +313,7 @@ _QUICK: dict[str, Quick] = {
     "avg_pool2d": _average(2),
     "avg_pool3d": _average(3),
     "addmm": _addmm,
+    "baddbmm": _baddbmm,
     "native_batch_norm": _batch_norm,
     "cat": _cat,
     "mean": _reduced,

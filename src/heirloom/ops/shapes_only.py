@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -25,26 +24,35 @@ def shapes_only(model: nn.Module) -> Iterator[dict[int, Tensor]]:
         if t is not None and not t.is_meta
     }
     try:
-        for module in modules:
+        for module in modules if stand_ins else ():
             for stored in (module._parameters, module._buffers):
                 for name, tensor in stored.items():
                     stored[name] = stand_ins.get(id(tensor), tensor)  # type: ignore[assignment]
-        model.eval()
+        _evaluate(model, modules)
         yield stand_ins
     finally:
         for module, attributes, parameters, buffers in before:
-            for name in vars(module).keys() - attributes.keys():
-                del vars(module)[name]
-            vars(module).update(attributes)
-            _put_back(module._parameters, parameters)
-            _put_back(module._buffers, buffers)
+            for content, found in (
+                (attributes, vars(module)),
+                (parameters, attributes["_parameters"]),
+                (buffers, attributes["_buffers"]),
+            ):
+                found.clear()
+                found.update(content)
+
+
+def _evaluate(model: nn.Module, modules: list[nn.Module]) -> None:
+    """``model.eval()``, which takes its time, put shortly where no module does it in its own way."""
+    if all(getattr(way, "__func__", None) in _USUAL for way in (model.eval, *[m.train for m in modules])):
+        for module in modules:
+            vars(module)["training"] = False
+    else:
+        model.eval()
+
+
+_USUAL = (nn.Module.train, nn.Module.eval)
 
 
 def _stand_in(tensor: Tensor) -> Tensor:
     shape = tensor.detach().to("meta")
     return nn.Parameter(shape, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else shape
-
-
-def _put_back(register: dict[str, Any], content: dict[str, Any]) -> None:
-    register.clear()
-    register.update(content)

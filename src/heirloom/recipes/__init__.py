@@ -27,6 +27,8 @@ RECIPES = (
     "lenet5_relu_max_mnist",
     "lenet_caffe_mnist",
     "lenet_caffe_mnist_deck003",
+    "mlp_digits",
+    "mlp_mnist",
     "mnist_best_61k",
 )
 """Names of the recipes; each is a file of this folder."""

@@ -1,0 +1,35 @@
+/* Stored images to what a network reads, by a table of what each grey value becomes. */
+
+/* Mirrored by `Pixels` in native.py. */
+typedef struct {
+    int images, channels;
+    long places;           /* of a channel */
+    const uint8_t *stored; /* [any number of images][channels][places] */
+    const int64_t *index;  /* of the images that are wanted */
+    const float *levels;   /* [channels][256] */
+    float *out;            /* [images][channels][places] */
+} pixels;
+
+static void look_up_block(const void *given, int block, int thread)
+{
+    const pixels *p = given;
+    const int first = block * LANES, last = least(first + LANES, p->images);
+    const long size = p->channels * p->places;
+    (void)thread;
+    for (int n = first; n < last; n++) /* they lie anywhere in memory: ask for all before the first is read */
+        for (long i = 0; i < size; i += 64)
+            __builtin_prefetch(p->stored + p->index[n] * size + i);
+    for (int n = first; n < last; n++)
+        for (int channel = 0; channel < p->channels; channel++) {
+            const float *levels = p->levels + 256 * channel;
+            const uint8_t *restrict from = p->stored + (p->index[n] * p->channels + channel) * p->places;
+            float *restrict to = p->out + ((long)n * p->channels + channel) * p->places;
+            for (long i = 0; i < p->places; i++)
+                to[i] = levels[from[i]];
+        }
+}
+
+void look_up(const pixels *p, int threads)
+{
+    share(look_up_block, p, (int)in_vectors(p->images), threads);
+}

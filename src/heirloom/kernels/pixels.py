@@ -1,0 +1,36 @@
+"""Stored images to what a network reads, by ``native.c``: each of the 256 grey values is computed once."""
+
+import torch
+from torch import Tensor
+
+from heirloom.kernels.native import Pixels, library_for
+
+
+def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
+    """What grey values become, without a copy of the stored ones; None where native.c is not at hand.
+
+    Args:
+        stored: (N, C, H, W) uint8.
+        index: (B,) int64, the images that are wanted.
+        levels: (C, 256), what each grey value becomes in each channel.
+
+    Shape: the result is (B, C, H, W).
+
+    Raises:
+        IndexError: There is no such image.
+    """
+    out = torch.empty(len(index), *stored.shape[1:], dtype=levels.dtype, device=stored.device)
+    library = library_for(out)
+    if library is None or not stored.is_contiguous() or stored.dtype != torch.uint8:
+        return None
+    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
+        raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
+    index, levels = index.contiguous(), levels.contiguous()
+    library(
+        "look_up",
+        Pixels(
+            len(index), stored.shape[1], stored[0, 0].numel(), stored.data_ptr(), index.data_ptr(),
+            levels.data_ptr(), out.data_ptr(),
+        ),
+    )  # fmt: skip
+    return out

@@ -1,0 +1,226 @@
+"""The command draw: the numbers of its pictures beside other ways to find them, and its files and faults."""
+
+import io
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import Call
+from PIL import Image
+from torch import nn
+
+from heirloom.data.preprocessing import Preprocess
+from heirloom.errors import HeirloomError
+from heirloom.figures.charts import file_on_white
+from heirloom.figures.drawing import draw
+from heirloom.figures.gradients import Curve, chart, gradient_norms, power
+from heirloom.figures.unfolding import Unfolding, drawing
+from heirloom.layers import GRU, LSTM, Elman, Rows
+from heirloom.models import create_model
+from heirloom.recipes import Recipe
+from heirloom.training import train
+from heirloom.weights import Card, save_model
+
+SVG = "{http://www.w3.org/2000/svg}"
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def texts(svg):
+    return ["".join(element.itertext()) for element in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+# How the gradient vanishes ----------------------------------------------------------------------------
+
+
+def small(layer):
+    torch.manual_seed(0)
+    net = Call(lambda net, x: net.output(net.hidden(net.rows(x))), rows=Rows(), hidden=layer(4, 3))
+    net.output = nn.Linear(3, 2)
+    return net.double()
+
+
+def sample(count=3):
+    torch.manual_seed(1)
+    return torch.rand(count, 1, 5, 4, dtype=torch.float64), torch.arange(count) % 2
+
+
+def test_gradients_of_an_elman_network_by_hand():
+    net, (x, labels) = small(Elman), sample()
+    u, b, w = (p.detach().numpy() for p in (net.hidden.input.weight, net.hidden.input.bias,
+                                             net.hidden.recurrent.weight))  # fmt: skip
+    v, c = net.output.weight.detach().numpy(), net.output.bias.detach().numpy()
+    norms = np.zeros((3, 5))
+    for image, rows in enumerate(x[:, 0].numpy()):
+        h = [np.zeros(3)]
+        for row in rows:
+            h.append(np.tanh(u @ row + b + w @ h[-1]))
+        scores = v @ h[-1] + c
+        p = np.exp(scores) / np.exp(scores).sum()
+        p[labels[image]] -= 1
+        back = v.T @ p
+        for t in range(5, 0, -1):
+            norms[image, t - 1] = np.linalg.norm(back)
+            back = w.T @ ((1 - h[t] ** 2) * back)
+    np.testing.assert_allclose(gradient_norms(net, x, labels), norms.mean(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [Elman, LSTM, GRU])
+def test_gradients_are_finite_differences(layer):
+    """Each number of the state is pushed a little, between two steps, and the rest of the network runs on."""
+    net, (x, labels) = small(layer), sample()
+    cell, step = net.hidden, 1e-6
+
+    def loss(time, part, unit, push):
+        state = cell.start(x[:, 0])
+        for t, row in enumerate(cell.input(x[:, 0]).unbind(1), 1):
+            state = cell.step(row, state)
+            if t == time:
+                state = [s.clone() for s in state]
+                state[part][:, unit] += push
+        return F.cross_entropy(net.output(state[0]), labels, reduction="none")
+
+    want = []
+    with torch.no_grad():
+        for time in range(1, 6):
+            slopes = [
+                (loss(time, part, unit, step) - loss(time, part, unit, -step)) / (2 * step)
+                for part in range(len(cell.states))
+                for unit in range(3)
+            ]
+            want.append(float(torch.stack(slopes).square().sum(0).sqrt().mean()))
+    assert gradient_norms(net, x, labels) == pytest.approx(want, rel=1e-6)
+
+
+def test_chart_of_gradients():
+    curves = [
+        Curve("one", "rnn", True, [1e-9, 1e-4, 2.0]),
+        Curve("two", "lstm", True, [1.0, 2.0, 4.0]),
+        Curve("one untrained", "rnn", False, [0.0, 0.0, 3.0]),
+        Curve("close", "gru", True, [1.0, 2.0, 4.0]),
+    ]
+    svg = file_on_white(chart(curves, "3 images"), "svg")
+    words = texts(svg)
+    assert {"one  5 × 10⁻¹⁰", "two  0.25", "one untrained  0", "close  0.25"} <= set(words)
+    assert any("mean of 3 images; dashed: untrained" in text for text in words)
+    root = ET.fromstring(svg)
+    heights = {}
+    for group in root.iter(f"{SVG}g"):
+        for text in group.findall(f"{SVG}text"):
+            if (label := "".join(text.itertext())).startswith(("two", "close")):
+                heights[label] = (
+                    float(text.get("transform", "").split()[1].rstrip(")"))
+                    if ("translate" in text.get("transform", ""))
+                    else float(text.get("y"))
+                )
+    two, close = heights.values()
+    assert abs(two - close) >= 15  # equal values, and both can be read
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), (0.25, "0.25"), (0.01, "0.01"), (1e-3, "10⁻³"), (4.7e-8, "4.7 × 10⁻⁸"), (0, "0"),
+     (9.99e-5, "10⁻⁴"), (12.0, "12"), (3e5, "3 × 10⁵")],
+)  # fmt: skip
+def test_words_for_numbers(value, text):
+    assert power(value) == text
+
+
+# Files, runs and faults -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "first"
+    recipe = Recipe(model="rnn", data="digits", epochs=1, max_steps=1, train_limit=32)
+    for _ in train(recipe, out=path, threads=1):
+        pass
+    return path
+
+
+def test_gradients_of_a_name_a_run_and_a_file(tmp_path, run):
+    out = draw("gradients", "gru", tmp_path / "a.svg", numbers=True)
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert [(c["model"], c["trained"]) for c in found["curves"]] == [
+        ("rnn", False), ("lstm", False), ("gru", False)
+    ]  # fmt: skip
+    assert (found["data"], found["split"], found["images"]) == ("digits", "test", 200)
+    for curve in found["curves"]:
+        assert len(curve["norms"]) == 28
+        assert curve["norms"][0] < 0.01 * curve["norms"][-1]
+    assert out.read_bytes() == draw("gradients", "gru", tmp_path / "b.svg").read_bytes()
+    assert not (tmp_path / "b.json").exists()
+
+    card = Card("lstm", {}, tuple("0123456789"), Preprocess((1, 28, 28)))
+    save_model(tmp_path / "mine.safetensors", create_model("lstm"), card)
+    draw("gradients", [run, tmp_path / "mine.safetensors"], tmp_path / "c.png", numbers=True)
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert [(c["label"], c["trained"]) for c in found["curves"]] == [
+        ("first", True), ("mine", True), ("rnn untrained", False), ("lstm untrained", False)
+    ]  # fmt: skip
+    assert Image.open(io.BytesIO((tmp_path / "c.png").read_bytes())).size == (2240, 1260)
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_two_runs_give_equal_bytes(tmp_path, form):
+    one, other = (draw("unfold", "lstm", tmp_path / f"{i}.{form}").read_bytes() for i in (1, 2))
+    assert one == other
+    if form == "svg":
+        words = texts(one)
+        assert {"h₁, c₁", "x₂₈", "h₂₈, c₂₈", "10 scores", "h₀, c₀ = 0", "LSTM 100"} <= set(words)
+        assert any("51,600 parameters, used 28 times" in text for text in words)
+
+
+@pytest.mark.parametrize(("rows", "layers"), [(1, 1), (3, 3), (4, 4), (5, 4)])
+def test_unfolding_of_few_rows(rows, layers):
+    words = texts(file_on_white(drawing(Unfolding("net", "GRU", rows, 8, 3, 2, ("h",), 99)), "svg"))
+    assert words.count("GRU 3") == layers + 1
+    assert words.count("· · ·") == (2 if rows > layers else 0)
+    assert words.count("2 scores") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("gradiens", "rnn", "-o", "a.svg"), 2, "unknown picture 'gradiens': did you mean 'gradients'?"),
+        (("gradients", "rnm", "-o", "a.svg"), 2, "unknown model 'rnm': did you mean 'rnn'?"),
+        (("gradients", "lenet5", "-o", "a.svg"), 2, "lenet5 has no layer with a cycle: its gradients travel"),
+        (("gradients", "rnn", "lenet1", "-o", "a.svg"), 2, "lenet1 has no layer with a cycle"),
+        (("unfold", "lenet5", "-o", "a.svg"), 2, "lenet5 has no layer with a cycle: there is no cycle to"),
+        (("unfold", "rnn", "gru", "-o", "a.svg"), 2, "the picture unfold shows one network: name one"),
+        (("unfold", "rnn", "--data", "digits", "-o", "a.svg"), 2, "the picture unfold shows one network"),
+        (("gradients", "rnn", "--data", "digit", "-o", "a.svg"), 2, "unknown data set 'digit'"),
+        (("gradients", "rnn", "--arg", "num_classes=3", "-o", "a.svg"), 4, "rnn tells 3 classes apart"),
+        (("gradients", "rnn", "-o", "a.pdf"), 2, "cannot draw a.pdf: end its name in .svg or .png"),
+        (("gradients", "rnn", "-o", "there.svg"), 2, "the file exists: there.svg: choose another name"),
+        (("gradients", "rnn", "--json", "-o", "there.png"), 2, "the file exists: there.json"),
+        (("gradients", "runs/nothing", "-o", "a.svg"), 4, "cannot read the weights: runs/nothing: no such"),
+        (("unfold", "rnn", "-o", "no/a.svg"), 5, "no/a.svg"),
+    ],
+)
+def test_faults_are_one_clear_line(heirloom, tmp_path, arguments, status, message):
+    for name in ("there.svg", "there.json"):
+        (tmp_path / name).write_text("mine")
+    done = heirloom("draw", *arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["there.json", "there.svg"]
+
+
+def test_the_command_draws(heirloom, tmp_path):
+    done = heirloom("draw", "unfold", "gru", "-o", "u.svg", "--json")
+    assert (done.returncode, done.stdout) == (0, "u.svg\n")
+    assert json.loads((tmp_path / "u.json").read_text()) == {
+        "network": "gru", "layer": "GRU", "rows": 28, "inputs": 28, "units": 100, "scores": 10,
+        "states": ["h"], "parameters": 38_700,
+    }  # fmt: skip
+
+
+def test_a_network_with_two_cycles_is_refused():
+    net = nn.Sequential(Rows(), Elman(4, 4))
+    net.append(Elman(4, 4))
+    with pytest.raises(HeirloomError, match="the network has several layers with a cycle: take rnn"):
+        gradient_norms(net, *sample())
