@@ -455,3 +455,6 @@ def test_networks_train_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     recipe = Recipe(model="lenet5_relu_max", data="cifar10", max_steps=2, batch_size=8)
     *_, done = train(recipe, out=tmp_path / "run", threads=1)
     assert done.event == "done"
+    train(recipe.changed(["args=in_chans=3"]), out=tmp_path / "said").close()  # said, though the data say it
+    with pytest.raises(HeirloomError, match="cifar10 decides in_chans, 3"):
+        train(recipe.changed(["args=in_chans=1"]), out=tmp_path / "wrong")

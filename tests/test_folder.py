@@ -591,6 +591,21 @@ def test_writing_into_the_tensor_does_not_reach_the_store(tmp_path: Path) -> Non
     assert torch.equal(load_data(str(root), fit=FIT).split("train").images, kept)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it may be refused")
+def test_a_store_larger_than_the_memory_is_mapped(tmp_path: Path) -> None:
+    """A terabyte that takes no room on the disk."""
+    store = tmp_path / "store"
+    store.mkdir()
+    with (store / "images.u8").open("wb") as file:
+        file.truncate(2**40)
+    (store / "facts.json").write_text(json.dumps({"shape": [2**20, 4, 512, 512], "bad": {}}))
+    found = decoding._mapped(store)
+    assert found
+    found.images[-1, 0, 0, 0] = 3
+    assert found.images[-1].sum() == 3
+    assert (store / "images.u8").stat().st_blocks * 512 < 2**20
+
+
 @pytest.mark.parametrize("damage", ["short", "gone", "facts", "nothing"])
 def test_a_damaged_store_is_made_again(tmp_path: Path, cache: Path, damage: str) -> None:
     root = put(tmp_path / "x", some(20))

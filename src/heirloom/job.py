@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,6 @@ from heirloom.data.augmentation import AUGMENTATIONS
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
-from heirloom.files import sha256
 from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
@@ -75,7 +75,7 @@ class Job:
                 layer.weight.data = layer.weight.data.contiguous(memory_format=self._format)
         self.train = self._ready(chosen)
         self._levels = self.card.preprocess.levels()
-        self._data = sha256(chosen.images.numpy().tobytes() + chosen.labels.numpy().tobytes())
+        self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
         self.loss = loss_of(recipe)
@@ -280,6 +280,15 @@ def _format(model: nn.Module, device: torch.device) -> torch.memory_format:
     return torch.channels_last if many and device.type == "cpu" else torch.contiguous_format
 
 
+def _fingerprint(split: Split) -> str:
+    """Hexadecimal SHA-256 of images and labels, piece by piece: they may be larger than the memory."""
+    digest = hashlib.sha256()
+    for part in split.images.split(1024):
+        digest.update(part.contiguous().numpy().data)
+    digest.update(split.labels.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
 def _dataset(recipe: Recipe) -> Dataset:
     """The data. Images of one's own are stored in the size that the network takes, which is asked first."""
     if not is_path(recipe.data):
@@ -296,7 +305,10 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
     given = {"num_classes": len(dataset.classes), "in_chans": split.images.shape[1]}
     args = arguments(recipe.args.split())
     for key in given.keys() & args.keys():
-        raise HeirloomError("E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}")
+        if args[key] != given[key]:
+            raise HeirloomError(
+                "E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}, {given[key]}"
+            )
     args |= {key: value for key, value in given.items() if takes(recipe.model, key)}
     model = create_model(recipe.model, **args)
     if not any(True for _ in model.parameters()):

@@ -15,9 +15,12 @@ import contextlib
 import hashlib
 import itertools
 import json
+import math
+import mmap
 import os
 import re
 import shutil
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +30,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import filelock
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,6 +47,8 @@ SETTLED = 2.0
 _REMEDY = "free some space there, or choose another cache folder: XDG_CACHE_HOME"
 _AHEAD = 4
 """Files that each thread may be ahead of the writer."""
+
+_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python knows the name from 3.13 on
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -105,7 +109,10 @@ def decode(files: Sequence[tuple[Entry, str]], fit: Preprocess) -> Decoded:
         if (found := _mapped(place)) is None:
             _write(place, files, chosen, fit.size[0] == 1)
             found = _mapped(place)
-        assert found is not None
+        if found is None:
+            raise HeirloomError(
+                "E-disk", "cannot read what was just written", where=str(place), remedy=_REMEDY
+            )
         return found
     finally:
         lock.release()
@@ -117,14 +124,24 @@ def _mapped(place: Path) -> Decoded | None:
         facts = json.loads((place / "facts.json").read_bytes())
         shape = tuple(int(side) for side in facts["shape"])
         bad = {int(position): str(reason) for position, reason in facts["bad"].items()}
-        if (place / "images.u8").stat().st_size != int(np.prod(shape)) or len(shape) != 4:
+        if (place / "images.u8").stat().st_size != math.prod(shape) or len(shape) != 4:
             return None
         if not shape[0]:
             return Decoded(torch.empty(shape, dtype=torch.uint8), bad)
-        # Copied where it is written to, so that nobody can change the file by a tensor.
-        return Decoded(torch.from_numpy(np.memmap(place / "images.u8", np.uint8, "c", shape=shape)), bad)
+        return Decoded(_map(place / "images.u8").view(shape), bad)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _map(path: Path) -> Tensor:
+    """The bytes of a file as a tensor. Pages that are written to are copied: no tensor changes the file."""
+    with path.open("rb") as file:
+        if sys.platform == "linux":  # else a file larger than the memory is refused, for fear of such copies
+            flags = mmap.MAP_PRIVATE | _NO_RESERVE
+            mapped = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE)
+        else:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    return torch.frombuffer(mapped, dtype=torch.uint8)
 
 
 def _write(place: Path, files: Sequence[tuple[Entry, str]], fit: Preprocess, rather_grey: bool) -> None:
