@@ -12,7 +12,7 @@ from plan import Row
 
 from heirloom.data import DATA
 from heirloom.errors import HeirloomError
-from heirloom.evaluation import wilson
+from heirloom.measures import ACCURACY, ERROR, Measure, measure_of, wilson
 from heirloom.recipes import Recipe, published_result
 from heirloom.runs import Run
 from heirloom.weights import load_model
@@ -32,11 +32,13 @@ CONDITIONS = (
 )
 COLUMNS = (
     "recipe", "seed", "model", "parameters", "data", "split", "images", "epochs", "minutes", "metric",
-    "correct", "n", "accuracy", "low", "high", *CONDITIONS,
+    "correct", "n", "accuracy", "error", "low", "high", *CONDITIONS,
 )  # fmt: skip
 REMARKS = Path(__file__).with_name("remarks.md")
 IMPORTED = Path(__file__).with_name("imported.csv")
 """What imported.py found."""
+PCA = Path(__file__).with_name("pca.csv")
+"""What pca.py found."""
 
 
 def check_recipe(path: Path, recipe: Recipe, seed: int) -> None:
@@ -69,11 +71,16 @@ def finished_runs(recipes: Mapping[str, Recipe], root: Path) -> list[Line]:
 def _line(name: str, run: Run) -> Line:
     recipe, events = run.recipe, run.events()
     ((metric, value),) = run.read_json("evaluations/test-center.json")["metrics"].items()
-    correct, n = value["correct"], value["n"]
+    n, correct = value["n"], value.get("correct", "")
     seconds = [event["seconds"] for event in events if event.get("event") == "epoch"]
     images = next(event["images"] for event in events if event.get("event") == "started")
     parameters = sum(p.numel() for p in load_model(run.path).model.parameters())
-    minutes, shares = f"{sum(seconds) / 60:.2f}", [f"{p:.6f}" for p in (correct / n, *wilson(correct, n))]
+    minutes = f"{sum(seconds) / 60:.2f}"
+    if measure_of(metric) is ACCURACY:
+        share, low, high = (f"{p:.6f}" for p in (correct / n, *wilson(correct, n)))
+        shares = [share, "", low, high]
+    else:
+        shares = ["", *(f"{value[key]:.6g}" for key in ("value", "low", "high"))]
     cells = [name, recipe.seed, recipe.model, parameters, recipe.data, recipe.split, images, len(seconds)]
     cells += [minutes, metric, correct, n, *shares, *(run.versions.get(key, "") for key in CONDITIONS)]
     return dict(zip(COLUMNS, map(str, cells), strict=True))
@@ -94,17 +101,26 @@ def read_csv(path: Path) -> list[Line]:
         return list(csv.DictReader(file))
 
 
+def measure(lines: Sequence[Line]) -> Measure:
+    """What was measured of these runs."""
+    return measure_of(lines[0]["metric"])
+
+
 def mean(lines: Sequence[Line]) -> float:
-    """Mean accuracy of runs, from their counts: no rounding decides whether a bound holds."""
+    """Mean accuracy of runs, from their counts: no rounding decides whether a bound holds; or mean error."""
+    if measure(lines) is ERROR:
+        return statistics.mean(float(line["error"]) for line in lines)
     return sum(int(line["correct"]) for line in lines) / sum(int(line["n"]) for line in lines)
 
 
 def judged(row: Row, lines: Sequence[Line]) -> tuple[str, bool]:
     """A line about the runs of a recipe, and whether its bound holds."""
-    holds = row.bound is None or mean(lines) >= row.bound
-    words = f"{row.recipe}: mean {_percent(mean(lines))}, seeds {_seeds(lines)}"
+    found = measure(lines)
+    holds = row.bound is None or not found.better(row.bound, mean(lines))
+    words = f"{row.recipe}: mean {found.text(mean(lines))}, seeds {_seeds(lines)}"
     if row.bound is not None:
-        words += f", must reach {_percent(row.bound)}: {'yes' if holds else 'MISSED'}"
+        must = "must reach" if found.higher_is_better else "must be at most"
+        words += f", {must} {found.text(row.bound)}: {'yes' if holds else 'MISSED'}"
     return words, holds
 
 
@@ -119,11 +135,15 @@ def page(lines: Sequence[Line], plan: Sequence[Row]) -> str:
     parts["not_run"] = "".join(_not_run(row, lines) for row in plan)
     parts["imported"] = _imported(read_csv(IMPORTED))
     text = REMARKS.read_text(encoding="utf-8")
-    for data in {line["data"]: None for line in lines}:
+    told = [(line, letters[each]) for line, each in zip(lines, sets, strict=True)]
+    classified = [(line, letter) for line, letter in told if measure([line]) is ACCURACY]
+    for data in {line["data"]: None for line, _ in classified}:
         if f"{{{data}}}" not in text:
             raise HeirloomError("E-usage", f"accept/remarks.md has no place {{{data}}}")
-        own = [(line, letters[each]) for line, each in zip(lines, sets, strict=True) if line["data"] == data]
-        parts[data] = _section(own, plan)
+        parts[data] = _section([(line, letter) for line, letter in classified if line["data"] == data], plan)
+    components = {line["recipe"]: line for line in read_csv(PCA)}
+    errors = [(line, letter) for line, letter in told if measure([line]) is ERROR]
+    parts["reconstruction"] = _reconstruction(errors, plan, components)
     return text.format(**parts)
 
 
@@ -147,6 +167,57 @@ def _section(own: Sequence[tuple[Line, str]], plan: Sequence[Row]) -> str:
         f"Measured: {'; '.join(sorted(measured))}. One image is {100 / int(lines[0]['n']):.2g} points.\n"
         f"Trained on: {'; '.join(sorted(trained))}.\n\n{table}\n{_table(heads, singles)}"
     )
+
+
+def _reconstruction(
+    own: Sequence[tuple[Line, str]], plan: Sequence[Row], components: Mapping[str, Line]
+) -> str:
+    """The tables of networks that give their input back: beside principal components, then single runs."""
+    lines = [line for line, _ in own]
+    heads = ["recipe", "command", "measured on", "seeds", "error", "standard deviation", "95 % of one run"]
+    heads += ["numbers in the code", "error of as many principal components", "minutes a seed"]
+    heads += ["must be at most", "published", "difference"]
+    runs = {row: [line for line in lines if line["recipe"] == row.recipe] for row in plan}
+    cells = [_errors(row, found, components.get(row.recipe, {})) for row, found in runs.items() if found]
+    singles = [
+        [f"`{line['recipe']}`", line["seed"], ERROR.text(float(line["error"])),
+         _errors_between(float(line["low"]), float(line["high"])), line["epochs"], line["minutes"], letter]
+        for line, letter in own
+    ]  # fmt: skip
+    single = ["run", "seed", "error", "95 %", "epochs", "minutes", "conditions"]
+    return f"{_table(heads, cells)}\n{_table(single, singles)}" if lines else "No finished run.\n"
+
+
+def _errors(row: Row, lines: Sequence[Line], known: Line) -> list[str]:
+    errors = [float(line["error"]) for line in lines]
+    half = statistics.mean((float(line["high"]) - float(line["low"])) / 2 for line in lines)
+    bound = source = difference = "–"
+    if row.bound is not None:
+        bound = f"{ERROR.text(row.bound)}: {'yes' if judged(row, lines)[1] else '**no**'}"
+    if printed := published_result(row.recipe):
+        hand = "" if printed.verified else " (second hand)"
+        source = f"{ERROR.text(printed.value)}, {printed.source}{hand}"
+        alike = {line["metric"] for line in lines} == {printed.metric}
+        difference = f"{mean(lines) - printed.value:+.2g}" if alike else f"it is {printed.metric}"
+    measured = {f"`{line['data']}`, {int(line['n']):,} images" for line in lines}
+    left = known.get("error")
+    return [
+        _link(row.recipe),
+        f"`python accept/run.py {row.recipe} --seeds {max(int(line['seed']) for line in lines) + 1}`",
+        "; ".join(sorted(measured)),
+        _seeds(lines) + (f" (of {row.seeds})" if len(lines) < row.seeds else ""),
+        ERROR.text(mean(lines)),
+        ERROR.text(statistics.stdev(errors)) if len(lines) > 1 else "–",
+        _errors_between(mean(lines) - half, mean(lines) + half),
+        known.get("components", "–"),
+        ERROR.text(float(left)) if left else "–",
+        f"{statistics.mean(float(line['minutes']) for line in lines):.1f}",
+        *(bound, source, difference),
+    ]
+
+
+def _errors_between(low: float, high: float) -> str:
+    return f"{ERROR.text(low)} to {ERROR.text(high)}"
 
 
 def _imported(lines: Sequence[Line]) -> str:

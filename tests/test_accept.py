@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import run
 from conftest import QUICK
@@ -24,12 +25,16 @@ from results import page, read_csv
 from heirloom.accounting import summary
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
-from heirloom.recipes import RECIPES, find_recipe, published_result
+from heirloom.models import create_model
+from heirloom.recipes import RECIPES, Recipe, find_recipe, published_result
 from heirloom.reports import report
 from heirloom.training import train
 
 ROOT = Path(__file__).parent.parent
 TINY = dataclasses.replace(QUICK, max_steps=5)
+TINY_AUTOENCODER = Recipe(
+    "autoencoder", "digits", args="hidden=[20] code=10", task="reconstruct", loss="mean_squared", max_steps=5
+)
 NAMES = ("lenet5_digits", "lenet5_mnist_1998")
 TWO = (Row(NAMES[0], 3, 0.02), Row(NAMES[1], 1))
 
@@ -92,6 +97,41 @@ def wilson(p: float, n: int) -> tuple[float, float]:
     return (-b - root) / (2 * a), (-b + root) / (2 * a)
 
 
+def check_errors(text: str, own: list[dict[str, str]], row: Row) -> None:
+    """The numbers of a network that gives its input back, to the four digits that are printed."""
+    ((_, command, _, _, error, deviation, interval, code, left, minutes, bound, source, difference),) = table(
+        text, f"[`{row.recipe}`]"
+    )
+    errors = [float(line["error"]) for line in own]
+    mean = statistics.mean(errors)
+    assert command.startswith(f"`python accept/run.py {row.recipe} --seeds ")
+    assert float(error) == pytest.approx(mean, rel=6e-4)
+    if len(own) > 1:
+        assert float(deviation) == pytest.approx(statistics.stdev(errors), rel=6e-4)
+    half = statistics.mean((float(line["high"]) - float(line["low"])) / 2 for line in own)
+    assert [float(end) for end in interval.split(" to ")] == pytest.approx(
+        [mean - half, mean + half], rel=6e-4
+    )
+    spent = statistics.mean(float(line["minutes"]) for line in own)
+    assert float(minutes) == pytest.approx(spent, abs=0.0501)
+    with (ROOT / "accept" / "pca.csv").open(newline="") as file:
+        (known,) = (line for line in csv.DictReader(file) if line["recipe"] == row.recipe)
+    assert code == known["components"]
+    assert (left == "–") == (known["error"] == "")
+    if known["error"]:
+        assert float(left) == pytest.approx(float(known["error"]), rel=6e-4)
+    assert (bound == "–") == (row.bound is None)
+    if row.bound is not None:
+        assert bound.endswith("yes") == (mean <= row.bound)
+    printed = published_result(row.recipe)
+    assert (source == "–") == (difference == "–") == (printed is None)
+    if printed:
+        assert float(difference) == pytest.approx(mean - printed.value, rel=0.06)
+    for line, cells in zip(own, table(text, f"`{row.recipe}`"), strict=True):
+        assert float(cells[2]) == pytest.approx(float(line["error"]), rel=6e-4)
+        assert (cells[1], cells[4], cells[5]) == (line["seed"], line["epochs"], line["minutes"])
+
+
 def check_numbers(text: str, lines: list[dict[str, str]], plan: tuple[Row, ...]) -> None:
     """Every number in the tables of a page, computed again from the lines of its CSV."""
     for row in plan:
@@ -102,6 +142,9 @@ def check_numbers(text: str, lines: list[dict[str, str]], plan: tuple[Row, ...])
             missing
         )
         if not own:
+            continue
+        if own[0]["error"]:
+            check_errors(text, own, row)
             continue
         ((_, command, _, accuracy, error, deviation, interval, minutes, bound, source, difference),) = table(
             text, f"[`{row.recipe}`]"
@@ -171,6 +214,66 @@ def test_what_is_collected_is_what_the_runs_hold(home: Path, capsys: pytest.Capt
     shutil.rmtree(home / "accept")
     assert run.main(["--page"], TWO, home) == 0
     assert ((home / "RESULTS.md").read_text(), (home / "RESULTS.csv").read_bytes()) == before
+
+
+@pytest.fixture(scope="module")
+def reconstructing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of RESULTS with two runs of an autoencoder."""
+    home = tmp_path_factory.mktemp("autoencoders")
+    for seed in (0, 1):
+        path = folder(home, "autoencoder_digits", seed)
+        for _ in train(dataclasses.replace(TINY_AUTOENCODER, seed=seed), out=path, threads=1):
+            pass
+        evaluate(path)
+    return home
+
+
+def test_errors_stand_beside_principal_components(
+    reconstructing: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("heirloom.recipes.autoencoder_digits.RECIPE", TINY_AUTOENCODER)
+    evaluations = [
+        json.loads((folder(reconstructing, "autoencoder_digits", seed) / "evaluations" / "test-center.json")
+                   .read_text())["metrics"]["mse@test:center"]
+        for seed in (0, 1)
+    ]  # fmt: skip
+    mean = statistics.mean(entry["value"] for entry in evaluations)
+    for bound, status in ((mean * 1.001, 0), (mean * 0.999, 1)):
+        plan = (Row("autoencoder_digits", 3, bound),)
+        assert run.main(["--collect"], plan, reconstructing) == status
+        text, lines = (reconstructing / "RESULTS.md").read_text(), read_csv(reconstructing / "RESULTS.csv")
+        for line, entry in zip(lines, evaluations, strict=True):
+            assert float(line["error"]) == pytest.approx(entry["value"], rel=1e-5)
+            assert (line["accuracy"], line["correct"]) == ("", "")
+            assert line["metric"] == "mse@test:center"
+        check_numbers(text, lines, plan)
+        out = capsys.readouterr().out
+        assert f"mean {mean:#.4g}, seeds 0, 1, must be at most {bound:#.4g}: " in out
+        assert out.rstrip().endswith("MISSED" if status else "yes")
+    before = text
+    assert run.main(["--page"], plan, reconstructing) == 1
+    assert (reconstructing / "RESULTS.md").read_text() == before
+
+
+def test_principal_components_by_singular_values(tmp_path: Path) -> None:
+    """What k components leave of the images that they are fitted to: the other singular values, squared."""
+    import pca
+
+    recipe = find_recipe("autoencoder_digits")[1]
+    model = create_model("autoencoder", code=10)
+    assert pca.narrowest(model) == 10
+    assert pca.narrowest(create_model("autoencoder_sparse")) == 784
+    fitted = pca.rows_of(recipe, "train", model)
+    assert fitted.shape == (1157, 784)
+    assert 0 <= fitted.min() < fitted.max() == 1
+    values = np.linalg.svd(fitted.astype(float) - fitted.mean(0, dtype=float), compute_uv=False)
+    assert pca.error_of(10, fitted, fitted) == pytest.approx((values[10:] ** 2).sum() / fitted.size, rel=1e-4)
+    out = tmp_path / "pca.csv"
+    assert pca.main((Row("autoencoder_digits", 1), Row("lenet5_digits", 1)), out) == 0
+    (line,) = read_csv(out)
+    with (ROOT / "accept" / "pca.csv").open(newline="") as file:
+        (known,) = (row for row in csv.DictReader(file) if row["recipe"] == "autoencoder_digits")
+    assert float(line["error"]) == pytest.approx(float(known["error"]), rel=1e-4)
 
 
 def test_other_conditions_are_listed(home: Path) -> None:
@@ -314,6 +417,9 @@ def test_the_results_of_this_repository_are_what_collect_writes() -> None:
     assert text == page(lines, PLAN)
     check_numbers(text, lines, PLAN)
     for line in lines:
+        if line["error"]:
+            assert float(line["low"]) < float(line["error"]) < float(line["high"])
+            continue
         share = int(line["correct"]) / int(line["n"])
         ends = wilson(share, int(line["n"]))
         shares = [float(line[key]) for key in ("accuracy", "low", "high")]

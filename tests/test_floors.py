@@ -30,6 +30,8 @@ FLOORS = (
         "curvature",
         "averaging",
         "events",
+        "measures",
+        "tasks",
     ),
     ("tracing", "rows", "ops"),
     ("models",),

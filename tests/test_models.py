@@ -16,6 +16,7 @@ from torch import nn
 
 from heirloom.accounting import COLUMNS, summary
 from heirloom.errors import HeirloomError
+from heirloom.layers import WithPenalty
 from heirloom.models import MODELS, arguments, create_model, list_models
 
 DIGITS_ONLY = {"lenet5"}
@@ -49,13 +50,31 @@ def classes(name):
     return published(name, "num_classes")
 
 
+def output_size(name):
+    """Of one image: a score for each class, or an image where there are no classes."""
+    module, factory = MODELS[name].split(":")
+    function = getattr(importlib.import_module(f"heirloom.models.{module}"), factory)
+    if "num_classes" in inspect.signature(function).parameters:
+        return (classes(name),)
+    return (published(name, "in_chans"), 28, 28)
+
+
 def batch(net, count=2, seed=1):
     return torch.randn(count, *net.input_size, generator=torch.Generator().manual_seed(seed))
 
 
 def heads(output):
-    """All scores: of the network, and of the auxiliary heads that some have in training."""
+    """All outputs: of the network, and of the auxiliary heads that some have in training."""
+    if isinstance(output, WithPenalty):
+        return [output.output]
     return [output] if isinstance(output, torch.Tensor) else [output.scores, *output.aux]
+
+
+def some_loss(output):
+    """A loss that every parameter has a part in."""
+    if output.ndim == 2:
+        return F.cross_entropy(output, torch.arange(2))
+    return F.mse_loss(output, torch.rand(output.shape, generator=torch.Generator().manual_seed(2)))
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -74,9 +93,9 @@ def test_every_parameter_learns(name, net):
     for _ in range(PASSES):
         found = heads(net.train()(batch(net)))
         for scores in found:
-            assert scores.shape == (2, classes(name))
+            assert scores.shape == (2, *output_size(name))
             assert scores.isfinite().all()
-        sum(F.cross_entropy(scores, torch.arange(2)) for scores in found).backward()
+        sum(some_loss(scores) for scores in found).backward()
         for key, parameter in net.named_parameters():
             if parameter.grad is not None:
                 assert parameter.grad.isfinite().all(), key
@@ -96,7 +115,7 @@ def test_saving_and_loading_changes_no_bit(name, net):
     with torch.no_grad():
         x = batch(net, 1)
         scores = net.eval()(x)
-        assert scores.shape == (1, classes(name))
+        assert scores.shape == (1, *output_size(name))
         assert torch.equal(scores, other.eval()(x))
 
 
@@ -105,7 +124,7 @@ def test_totals_are_sums_of_rows_and_count_each_parameter(name, net):
     assert books.totals == {column: sum(getattr(row, column) for row in books.rows) for column in COLUMNS}
     assert books.totals["parameters"] == sum(p.numel() for p in net.parameters())
     executed = [row for row in books.rows if row.executed]
-    assert executed[-1].output_size == (classes(name),)
+    assert executed[-1].output_size == output_size(name)
     assert [row.receptive_field for row in executed].count(None) == 0
 
 
@@ -122,15 +141,19 @@ def test_another_size_is_refused(net):
 def test_builds_and_runs_without_memory(name):
     net = without_memory(name).eval()
     assert all(stored.is_meta for stored in net.state_dict().values())
-    assert net(torch.empty(2, *net.input_size, device="meta")).shape == (2, classes(name))
+    assert net(torch.empty(2, *net.input_size, device="meta")).shape == (2, *output_size(name))
 
 
 def test_other_classes_and_channels(name, net):
-    wanted = classes(name) if name in DIGITS_ONLY else 7
-    books = summary(name, num_classes=wanted, in_chans=5)
+    if len(output_size(name)) == 1:
+        wanted = (classes(name) if name in DIGITS_ONLY else 7,)
+        books = summary(name, num_classes=wanted[0], in_chans=5)
+    else:
+        wanted = (5, *output_size(name)[1:])
+        books = summary(name, in_chans=5)
     assert books.trace.input_size == (5, *net.input_size[1:])
     assert net.input_size[0] == published(name, "in_chans")
-    assert [row.output_size for row in books.rows if row.executed][-1] == (wanted,)
+    assert [row.output_size for row in books.rows if row.executed][-1] == wanted
 
 
 def test_values_of_the_command_line():
@@ -176,6 +199,24 @@ def test_dropout_is_as_published():
         ("googlenet", {"aux": 1}, "E-argument", "aux is 1: give true or false"),
         ("lenet1", {"in_chans": True}, "E-argument", "in_chans is True: give a whole number"),
         ("wrn_28_10", {"dropout": "abc"}, "E-argument", "dropout is 'abc': give a number"),
+        (
+            "autoencoder",
+            {"num_classes": 10},
+            "E-argument",
+            r"autoencoder has no classes: it takes no num_classes: leave that out; it takes \(in_chans",
+        ),
+        (
+            "autoencoder",
+            {"activation": "relu"},
+            "E-argument",
+            "activation is 'relu': give logistic or linear",
+        ),
+        ("autoencoder", {"hidden": 100}, "E-argument", r"hidden is 100: give a list: hidden=\[1000,500\]"),
+        ("autoencoder", {"hidden": [100, 0]}, "E-argument", "hidden is 0: give whole numbers, 1 or more"),
+        ("autoencoder", {"code": -1}, "E-argument", "code is -1: give whole numbers, 1 or more"),
+        ("autoencoder_sparse", {"rho": 1.0}, "E-argument", "rho is 1.0: give a share above 0 and below 1"),
+        ("autoencoder_sparse", {"beta": -1.0}, "E-argument", "beta is -1.0: give 0 or more"),
+        ("autoencoder_denoising", {"noise": 2.0}, "E-argument", "noise is 2.0: give a share, 0 to 1"),
         ("lenet6", {}, "E-model", "unknown model 'lenet6': did you mean 'lenet5'"),
         ("zzz", {}, "E-model", "unknown model 'zzz': known: .*lenet1, lenet4, lenet5,"),
         (

@@ -50,7 +50,9 @@ def natively(x: Tensor, *layers: nn.Module) -> Tensor:
     assert library
     steps = joined.steps_of(layers, tuple(x.shape[1:]), library)
     assert len(steps) == len(layers)
-    return chains.Plan(layers, steps, tuple(x.shape[1:]))(x, library)
+    out = chains.Plan(layers, steps, tuple(x.shape[1:]))(x, library)
+    assert out is not None
+    return out
 
 
 def is_native(out: Tensor) -> bool:
@@ -403,6 +405,27 @@ def test_whoever_looks_between_the_layers_sees_them() -> None:
     torch.testing.assert_close(model(x), together, rtol=1e-4, atol=1e-5)
     assert seen == [(16, 16, 10, 10)]
     handle.remove()
+    assert is_native(model(x))
+
+
+@pytest.mark.usefixtures("on")
+def test_tensors_that_were_exchanged_are_not_read_past_their_end() -> None:
+    """PyTorch refuses them, in its own words."""
+    model, x = create_model("lenet5"), torch.randn(16, 1, 32, 32)
+    assert is_native(model(x))
+    whole = model.f6.weight
+    model.f6.weight = nn.Parameter(whole[:, :5].detach().clone())
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        model(x)
+    model.f6.weight = whole
+    codes, model.output.codes = model.output.codes, model.output.codes[:, :5]
+    with pytest.raises(RuntimeError, match="must match"):
+        model(x)
+    model.output.codes = codes
+    model.f6.weight = nn.Parameter(whole.detach().double())
+    with pytest.raises(RuntimeError, match="dtype"):
+        model(x)
+    model.f6.weight = whole
     assert is_native(model(x))
 
 

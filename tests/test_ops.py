@@ -207,7 +207,7 @@ def test_formulas_give_the_counts(net, size, bias):
     row = only_row(net, size)
     for quantity, formula in row.formulas.items():
         assert value(formula) == getattr(row, quantity), formula
-    if row.kind not in ("transposed_conv", "global_mean") and not row.attrs.get("adaptive"):
+    if row.kind != "global_mean" and not row.attrs.get("adaptive"):
         assert "connections" in row.formulas
         assert row.formulas.keys() >= {q for q in ("parameters", "fixed", "macs") if getattr(row, q)}
 
@@ -295,6 +295,10 @@ BLOCKS = {
     "strided": nn.Conv2d(1, 2, 3, stride=2, padding=1),
     "oblong": nn.Conv2d(1, 2, (1, 5), stride=(2, 1), padding=(0, 2)),
     "dilated": nn.Conv2d(1, 2, 3, dilation=3, padding=3),
+    "transposed": nn.ConvTranspose2d(1, 2, (3, 2), padding=(1, 0)),
+    "transposed behind a stride": nn.Sequential(
+        nn.Conv2d(1, 2, (3, 4), stride=2), nn.ConvTranspose2d(2, 2, 3, padding=1), nn.Conv2d(2, 1, 2)
+    ),
     "chain": nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.MaxPool2d(2), nn.Conv2d(2, 2, 3)),
     "ceil": nn.Sequential(nn.MaxPool2d(3, stride=2, ceil_mode=True), nn.Conv2d(1, 1, 2)),
     "padded pooling": nn.Sequential(nn.MaxPool2d(3, stride=2, padding=1), nn.AvgPool2d(2)),
@@ -366,7 +370,7 @@ def test_fields_of_small_networks(net):
         Call(lambda net, x: x[:, :, :1] + x),  # row 0 and a row of its own
         Call(lambda net, x: x.flip(2)),
         nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"),
-        nn.ConvTranspose2d(1, 1, 3),
+        nn.ConvTranspose2d(1, 1, 3, stride=2),  # half a pixel from unit to unit
         nn.AdaptiveAvgPool2d(3),
         Call(lambda net, x: x.view(1, 1, 11, 34)),
     ],
@@ -375,6 +379,33 @@ def test_fields_of_small_networks(net):
 def test_a_field_that_is_not_the_same_everywhere_is_not_told(net):
     row = trace(net, (1, 17, 22)).rows[-1]
     assert row.receptive_field is row.jump is row.start is None
+
+
+SPREAD = {
+    "as far as it moves": nn.Sequential(nn.MaxPool2d(2), nn.ConvTranspose2d(1, 1, 2, stride=2)),
+    "overlapping": nn.Sequential(nn.MaxPool2d(2), nn.ConvTranspose2d(1, 1, 4, stride=2, padding=1)),
+    "odd": nn.Sequential(nn.Conv2d(1, 2, 3, stride=3), nn.ConvTranspose2d(2, 1, 5, stride=3, padding=2)),
+    "dilated": nn.Sequential(nn.MaxPool2d(2), nn.ConvTranspose2d(1, 1, 3, stride=2, dilation=2)),
+    "twice": nn.Sequential(
+        nn.MaxPool2d(4), nn.ConvTranspose2d(1, 1, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(1, 1, 4, 2, 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("net", SPREAD.values(), ids=SPREAD)
+def test_fields_behind_transposed_convolutions_with_a_stride(net):
+    """What is told holds what each unit sees, and no smaller window that moves evenly does."""
+    size = (1, 24, 24)
+    row = trace(filled(net), size).rows[-1]
+    slack = []
+    for y in range(8, row.output_size[1] - 8):  # away from the edges
+        (whole, _) = told(row, (y, 12), size, clip=False)
+        found = seen(net, size, (y, 12))
+        if found is None:  # it lies on a zero between units
+            continue
+        assert whole[0] <= found[0][0] <= found[0][1] <= whole[1]
+        slack.append((found[0][0] - whole[0], whole[1] - found[0][1]))
+    assert [min(side) for side in zip(*slack, strict=True)] == [0, 0]
 
 
 LINES = {

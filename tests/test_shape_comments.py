@@ -45,18 +45,19 @@ def commented(cls):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute)
     ]
     told = [(node, size[1]) for node, line in found if (size := COMMENT.search(lines[line - 1]))]
-    return [(layers_of(cls.__module__, node), size) for node, size in told]
+    return [(layers_of(cls, node), size) for node, size in told]
 
 
-def layers_of(module, node):
+def layers_of(cls, node):
     """Names of the layers that an argument or an assignment stands for."""
     if isinstance(node, ast.Assign):
         return [node.targets[0].attr]
     if node.arg:
         return [node.arg]
-    known = vars(importlib.import_module(module))
+    known = vars(importlib.import_module(cls.__module__))
+    published = {key: p.default for key, p in inspect.signature(cls).parameters.items()}
     with torch.device("meta"):
-        return list(eval(ast.unparse(node.value), {**known, "in_chans": 3, "num_classes": 10}))
+        return list(eval(ast.unparse(node.value), {**known, **published, "in_chans": 3, "num_classes": 10}))
 
 
 @pytest.mark.parametrize("name", MODELS)

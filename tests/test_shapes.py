@@ -166,6 +166,9 @@ def test_linear(rows, inner, other, columns, wrong):
     assert same(aten.addmm.default, bias, a, b)
     same(aten.addmm.default, bias, a, meta(other, columns))
     same(aten.addmm.default, meta(columns + wrong), a, b)
+    assert same(aten.mm.default, a, b)
+    assert same(aten.mm.default, a, meta(columns, b.shape[0]).t())
+    same(aten.mm.default, a, meta(other, columns))
 
 
 def test_batch_norm_and_what_follows():

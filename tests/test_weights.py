@@ -124,9 +124,9 @@ def test_safetensors_of_others(tmp_path: Path) -> None:
 def test_a_newer_format(tmp_path: Path, file: Path) -> None:
     with safetensors.safe_open(file, "pt") as opened:
         card = json.loads(opened.metadata()["heirloom"])
-    card["format"] = 3
+    card["format"] = 4
     safetensors.torch.save_file(load_model(file).model.state_dict(), file, {"heirloom": json.dumps(card)})
-    with pytest.raises(HeirloomError, match="format 3, this program knows 2: upgrade"):
+    with pytest.raises(HeirloomError, match="format 4, this program knows 3: upgrade"):
         load_model(file)
 
 

@@ -113,6 +113,11 @@ def page(name: str) -> str:
         *_claims(name),
         *_nearest(name),
         *_results(name),
+        "## What next",
+        f"Train it: `heirloom train {name} --data DATA` ([recipes](../recipes.md)). Bring in trained "
+        f"weights: "
+        f"`heirloom import FILE --as {name} -o FILE` ([weights of others](../weights.md)). Compare it: "
+        f"`heirloom diff {name} OTHER` ([all networks](index.md)).",
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -1,7 +1,9 @@
 """What training says while it runs: small events, which the display shows and ``events.jsonl`` keeps."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from heirloom.measures import MEASURES
 
 
 @dataclass(frozen=True)
@@ -18,20 +20,24 @@ class Started:
     step: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
-    """One update was done. Loss and accuracy are means over the epoch so far, on distorted images."""
+    """One update was done. Loss and measure are means over the epoch so far, on distorted images.
+
+    The measure is the task's: accuracy, or error. The other one is None, and is not written down.
+    """
 
     event: ClassVar[str] = "step"
     step: int
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None = None
+    error: float | None = None
     lr: float
     images: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Epoch:
     """One pass is done. Validation is None where the data has no split for it, or it is trained on."""
 
@@ -39,9 +45,11 @@ class Epoch:
     epoch: int
     step: int
     loss: float
-    accuracy: float
+    accuracy: float | None = None
+    error: float | None = None
     val_loss: float | None
-    val_accuracy: float | None
+    val_accuracy: float | None = None
+    val_error: float | None = None
     seconds: float
 
 
@@ -68,6 +76,14 @@ class Done:
     event: ClassVar[str] = "done"
     run: str
     step: int
+
+
+def as_line(event: "Event") -> dict[str, Any]:
+    """What ``events.jsonl`` keeps of an event: all of it, but for measures of another task."""
+    values = asdict(event)
+    for word in [measure.word for measure in MEASURES if values.get(measure.word, 0) is None]:
+        values = {key: value for key, value in values.items() if key not in (word, f"val_{word}")}
+    return {"event": event.event, **values}
 
 
 Event = Started | Step | Epoch | Saved | Note | Done

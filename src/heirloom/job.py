@@ -22,7 +22,7 @@ from heirloom.errors import HeirloomError
 from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
-from heirloom.losses import loss_of, with_heads
+from heirloom.losses import with_heads
 from heirloom.models import arguments, create_model, faults_of, plain_name, takes
 from heirloom.optimizers import (
     CURVATURE_SAMPLES,
@@ -31,6 +31,7 @@ from heirloom.optimizers import (
     set_rates,
 )
 from heirloom.recipes import Recipe
+from heirloom.tasks import TASKS
 from heirloom.weights import Card, fill, finite, start_from
 
 NUMBERS_PER_THREAD = 250_000
@@ -49,7 +50,7 @@ class Update(NamedTuple):
     """What an update says of itself."""
 
     loss: float
-    hits: int
+    measured: float  # the task's measure, summed over the images
     images: int
     lr: float
 
@@ -59,6 +60,7 @@ class Job:
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
+        self.task = TASKS[recipe.task]
         dataset = _dataset(recipe)
         self.notes, self.bad_files = dataset.notes, dataset.bad
         chosen = dataset.split(recipe.split)
@@ -78,7 +80,7 @@ class Job:
         self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
-        self.loss = loss_of(recipe)
+        self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
         self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
@@ -154,7 +156,8 @@ class Job:
         preprocess = self.card.preprocess
         images = preprocess.normalised(preprocess.scaled(self.train.images[index]))
         named = dict(self.model.named_parameters())
-        found = curvature(self.model, self.loss, images, self.train.labels[index])
+        targets = self.task.targets(images, self.train.labels[index])
+        found = curvature(self.model, self.loss, images, targets)
         assert isinstance(self.optimizer, DiagonalLevenbergMarquardt)
         self.optimizer.set_curvature({named[name]: h for name, h in found.items()})
 
@@ -167,7 +170,8 @@ class Job:
         alone = "the last batch of an epoch has one image: take another batch_size or train_limit"
         remedy = alone if len(labels) == 1 < self.batch_size else ""
         with self._chance(1 + step), faults_of(recipe.model, f"step {step + 1}", remedy):  # for dropout
-            loss, scores = with_heads(self.loss, self.model(images), labels)
+            target = self.task.targets(images, labels)
+            loss, output = with_heads(self.loss, self.model(images), target)
         value = loss.item()
         lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch)
         if not math.isfinite(value):
@@ -183,7 +187,7 @@ class Job:
             self.optimizer.step()
         if self.average:
             self.average.update(step + 1)
-        return Update(value, int((scores.argmax(1) == labels).sum()), len(labels), lr)
+        return Update(value, self.task.total(output, target, self.card.preprocess), len(labels), lr)
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """The network has the weights that are to be judged and saved, meanwhile."""
@@ -299,10 +303,13 @@ def _dataset(recipe: Recipe) -> Dataset:
 
 
 def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
-    """The network of a recipe, with as many classes and channels as the data has."""
+    """The network of a recipe, with as many classes and channels as its task and the data have."""
     if not len(split):
         raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
-    given = {"num_classes": len(dataset.classes), "in_chans": split.images.shape[1]}
+    task = TASKS[recipe.task]
+    classes = task.classes(dataset)
+    given = {"num_classes": len(classes)} if classes else {}
+    given["in_chans"] = split.images.shape[1]
     args = arguments(recipe.args.split())
     for key in given.keys() & args.keys():
         if args[key] != given[key]:
@@ -323,12 +330,14 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
         raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
     preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
     model.eval()
+    images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):
-        scores = model(preprocess(split.images[:2]))
-    wanted = (min(2, len(split)), len(dataset.classes))
-    if not isinstance(scores, Tensor) or tuple(scores.shape) != wanted:
-        got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        output = model(images)
+    wanted = task.output_size(images, dataset)
+    if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
+        got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        what, remedy = task.wants
         raise HeirloomError(
-            "E-argument", f"{recipe.model} does not give a score per class", why=f"{got} for {wanted}"
+            "E-argument", f"{recipe.model} does not give {what}", why=f"{got} for {wanted}", remedy=remedy
         )
-    return model, Card(plain_name(recipe.model), args, dataset.classes, preprocess)
+    return model, Card(plain_name(recipe.model), args, classes, preprocess)

@@ -1,6 +1,7 @@
-"""Losses, all of a network's scores (larger wins) and the true classes.
+"""Losses, of a network's scores (larger wins) and the true classes; and what a network adds to its loss.
 
-Shape: scores (B, K), labels (B,) int64; the result is one number, a mean over the batch.
+Shape: scores (B, K), labels (B,) int64; the result is one number, a mean over the batch. The loss of a
+network that gives its input back is in `heirloom.tasks`.
 """
 
 import functools
@@ -77,8 +78,10 @@ def with_heads(loss: Loss, output: Any, labels: Tensor) -> tuple[Tensor, Tensor]
 
     Args:
         loss: One of the above.
-        output: Scores (B, K), or a pair of them and those of auxiliary heads, such as `layers.WithAux`.
-        labels: (B,).
+        output: Scores (B, K), or what else the loss compares; or a pair of them and those of auxiliary heads,
+            such as `layers.WithAux`; or a pair of them and one number that the loss is increased by, such as
+            `layers.WithPenalty`.
+        labels: (B,), or what else the loss compares with.
 
     Raises:
         HeirloomError: (``E-argument``) It is neither.
@@ -91,10 +94,13 @@ def with_heads(loss: Loss, output: Any, labels: Tensor) -> tuple[Tensor, Tensor]
             for head in heads:
                 total = total + AUX_WEIGHT * loss(head, labels)
             return total, scores
+        case (Tensor() as scores, Tensor() as penalty) if penalty.ndim == 0:
+            return loss(scores, labels) + penalty, scores
     raise HeirloomError(
         "E-argument",
         f"the network returns a {type(output).__name__} in training",
-        remedy="return scores (B, K), or (scores, aux) with a tuple of the auxiliary heads' scores",
+        remedy="return scores (B, K), or (scores, aux) with a tuple of the auxiliary heads' scores, "
+        "or (output, penalty) with a penalty that is one number",
     )
 
 

@@ -71,10 +71,18 @@ def predict(
         model: As in `load_model`.
 
     Raises:
-        HeirloomError: (``E-run``, ``E-weights``) Nothing to load; (``E-usage``) impossible ``top``.
+        HeirloomError: (``E-run``, ``E-weights``) Nothing to load; (``E-usage``) impossible ``top``, or a
+            network without classes.
     """
     loaded = run if isinstance(run, LoadedModel) else load_model(run, model)
     classes = loaded.card.classes
+    if not classes:
+        raise HeirloomError(
+            "E-usage",
+            f"{loaded.card.model} knows no classes",
+            why="it gives back the image that it is given",
+            remedy="heirloom evaluate says how well, the report of a run shows it",
+        )
     if not 1 <= top <= len(classes):
         raise HeirloomError("E-usage", f"top={top}", why=f"there are {len(classes)} classes")
     several = [images] if isinstance(images, Path | str | bytes) else images

@@ -1,5 +1,6 @@
 """What training and downloads show: a bar on a terminal, plain lines everywhere else. All on stderr."""
 
+import math
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ from rich.progress import (
 
 from heirloom.data.fetching import Watcher
 from heirloom.events import Epoch, Event, Note, Started, Step
+from heirloom.measures import MEASURES
 
 
 @contextmanager
@@ -105,11 +107,16 @@ class _Timed(Display):
 
 
 def _facts(event: Step | Epoch) -> str:
-    return f"loss {event.loss:.4g}  accuracy {100 * event.accuracy:.1f} %"
+    """Loss and measure; a measure that is the loss is said once."""
+    found = [(m, value) for m in MEASURES if (value := getattr(event, m.word)) is not None]
+    told = [(m, value) for m, value in found if not math.isclose(value, event.loss, rel_tol=1e-4)]
+    measures = "".join(f"  {m.word} {m.text(value, 1)}" for m, value in told)
+    return f"loss {event.loss:.4g}{measures}"
 
 
 def _validation(event: Epoch) -> str:
-    return "" if event.val_accuracy is None else f"  validation {100 * event.val_accuracy:.1f} %"
+    found = [(m, value) for m in MEASURES if (value := getattr(event, f"val_{m.word}")) is not None]
+    return "".join(f"  validation {m.text(value, 1)}" for m, value in found)
 
 
 class _Lines(_Timed):

@@ -9,19 +9,25 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from heirloom.accounting import Summary
 from heirloom.data import load_data
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
-from heirloom.figures.confusion import MOST_CLASSES, confusion_on_white, confusions
 from heirloom.figures.curves import Point, curves_on_white
 from heirloom.figures.filters import first_filters
-from heirloom.figures.mistakes import MOST_MISTAKES, Mistake, mistakes_sheet, worst_mistakes
+from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
+from heirloom.figures.reconstructions import chosen, read_examples
 from heirloom.files import disk_errors, write_atomically
-from heirloom.report_page import Findings, report_page
+from heirloom.report_page import Findings, Judged, report_page
+from heirloom.report_page.answers import Answers
+from heirloom.report_page.reconstructions import Reconstructions
 from heirloom.runs import Run
+from heirloom.tasks import task_of
 from heirloom.tracing import trace
-from heirloom.weights import load_model
+from heirloom.weights import LoadedModel, load_model
 
 
 def report(run: Path | str, model: str | None = None) -> Path:
@@ -51,9 +57,7 @@ def report(run: Path | str, model: str | None = None) -> Path:
 
 def _gather(run: Run, model: str | None) -> Findings:
     recipe, loaded = run.recipe, load_model(run.path, model)
-    evaluation, mistakes = _answers(run, model)
-    images = load_data(recipe.data, fit=loaded.card.preprocess).split("test").images
-    worst = [mistake.index for mistake in mistakes[:MOST_MISTAKES]]
+    judged = _judged(run, loaded, model)
     events = run.events()
     epochs = [event for event in events if event.get("event") == "epoch"]
     names = [field.name for field in dataclasses.fields(Point)]
@@ -68,39 +72,57 @@ def _gather(run: Run, model: str | None) -> Findings:
     return Findings(
         recipe=recipe,
         versions=run.versions,
-        points=[Point(**{name: event[name] for name in names}) for event in epochs],
+        points=[_point(event, names) for event in epochs],
         images=started.get("images", 0),
         steps=epochs[-1]["step"] if epochs else 0,
         seconds=sum(event["seconds"] for event in epochs),
-        evaluation=evaluation,
+        judged=judged,
+        measure=task_of(loaded.card).measure,
         summary=books,
         filters=filters,
-        mistakes=mistakes,
-        mistaken=loaded.card.preprocess.fit(images[worst]) if worst else images[:0],
-        confusions=confusions(evaluation["confusion"]),
     )
 
 
-def _answers(run: Run, model: str | None) -> tuple[dict[str, Any], list[Mistake]]:
-    """The evaluation of the test split, made now where there is none."""
+def _point(event: dict[str, Any], names: list[str]) -> Point:
+    """An epoch of the log, which has the measures of one task only."""
+    return Point(**{name: event[name] for name in names if name in event})
+
+
+def _judged(run: Run, loaded: LoadedModel, model: str | None) -> Judged:
+    """The evaluation of the test split, made now where there is none, and examples of its images."""
     answers = run.path / "evaluations" / "test-center.csv"
     if not (answers.is_file() and answers.with_suffix(".json").is_file()):
         evaluate(run.path, model=model)
     evaluation = run.read_json("evaluations/test-center.json")
+    preprocess = loaded.card.preprocess
+    images, fit = load_data(run.recipe.data, fit=preprocess).split("test").images, preprocess.fit
     try:
         with answers.open(newline="", encoding="utf-8") as file:
-            return evaluation, worst_mistakes(list(csv.DictReader(file)))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            rows = list(csv.DictReader(file))
+        if loaded.card.classes:
+            mistakes = worst_mistakes(rows)
+            worst = [mistake.index for mistake in mistakes[:MOST_MISTAKES]]
+            return Answers(evaluation, mistakes, fit(images[worst]) if worst else images[:0])
+        ranked = read_examples(rows)
+        shown = [example.index for examples in chosen(ranked).values() for example in examples]
+        fitted = fit(images[shown])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise HeirloomError("E-run", "cannot read", where=str(answers), why=str(error)) from error
+    return Reconstructions(evaluation, ranked, fitted, _given_back(loaded, fitted))
+
+
+@torch.no_grad()
+def _given_back(loaded: LoadedModel, images: Tensor) -> Tensor:
+    """What an autoencoder makes of fitted uint8 images (N, C, H, W), as uint8; what is beyond is cut off."""
+    preprocess = loaded.card.preprocess
+    made = preprocess.restored(loaded.model(preprocess.normalised(preprocess.scaled(images))))
+    return made.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def _pictures(m: Findings) -> dict[str, bytes | None]:
     """The files of ``pictures/``; None where a run has no such picture."""
-    worst = m.mistakes[: len(m.mistaken)]
-    few = len(m.classes) <= MOST_CLASSES
     return {
-        "curves.svg": curves_on_white(m.points, m.title) if m.points else None,
+        "curves.svg": curves_on_white(m.points, m.title, m.charts) if m.points else None,
         "filters.png": m.filters.sheet(m.title) if m.filters else None,
-        "confusion.svg": confusion_on_white(m.evaluation["confusion"], m.classes, m.title) if few else None,
-        "mistakes.png": mistakes_sheet(m.title, m.mistaken, worst, len(m.mistakes)) if worst else None,
+        **m.judged.pictures(m.title),
     }

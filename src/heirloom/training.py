@@ -9,7 +9,6 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from heirloom.checkpoints import Checkpoint, newest_checkpoint, save_checkpoint
 from heirloom.data import absolute
 from heirloom.data.listing import bad_files_csv
 from heirloom.errors import HeirloomError
-from heirloom.evaluation import scores_of
-from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step
+from heirloom.evaluation import kept_of
+from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step, as_line
 from heirloom.files import write_atomically
 from heirloom.job import Job
 from heirloom.kernels import native
@@ -206,14 +205,15 @@ def _steps(
 ) -> Iterator[Event]:
     recipe, count = job.recipe, len(job.train)
     first = step = checkpoint.step if checkpoint else 0
-    total, hits, seen = checkpoint.state["sums"] if checkpoint else (0.0, 0, 0)
+    word, better = job.task.measure.word, job.task.measure.better
+    total, measured, seen = checkpoint.state["sums"] if checkpoint else (0.0, 0, 0)
     best = checkpoint.state["best"] if checkpoint else None
     saved, saved_at = (step if checkpoint else -1), time.monotonic()
     every = max(1, job.steps_per_epoch // LINES_PER_EPOCH)
 
     def save() -> None:
         nonlocal saved, saved_at
-        state = {"sums": [total, hits, seen], "best": best, **job.state()}
+        state = {"sums": [total, measured, seen], "best": best, **job.state()}
         model = dict(job.model.state_dict())
         save_checkpoint(
             run.path / "checkpoints", Checkpoint(step, model, job.optimizer_tensors(), state, log.sync())
@@ -239,21 +239,23 @@ def _steps(
             epoch = step // job.steps_per_epoch
             step += 1
             snapshot()
-            total, hits, seen = total + update.loss * update.images, hits + update.hits, seen + update.images
-            event = Step(step, epoch + 1, total / seen, hits / seen, update.lr, seen)
+            total, measured = total + update.loss * update.images, measured + update.measured
+            seen += update.images
+            mean: dict[str, Any] = {word: measured / seen}
+            event = Step(step=step, epoch=epoch + 1, loss=total / seen, lr=update.lr, images=seen, **mean)
             if step % every == 0:
                 _write(log, event)
             ended = step % job.steps_per_epoch == 0 or step == job.steps
             if ended:
-                val_loss, val_accuracy = _validate(job)
-                seconds = time.monotonic() - began
+                val_loss, value = _validate(job)
+                seconds, mean = round(time.monotonic() - began, 3), mean | {f"val_{word}": value}
                 epoch_event = Epoch(
-                    epoch + 1, step, event.loss, event.accuracy, val_loss, val_accuracy, round(seconds, 3)
+                    epoch=epoch + 1, step=step, loss=event.loss, val_loss=val_loss, seconds=seconds, **mean
                 )
                 _write(log, epoch_event)
-                total, hits, seen, began = 0.0, 0, 0, time.monotonic()
-                if val_accuracy is not None and (best is None or val_accuracy > best):
-                    best = val_accuracy
+                total, measured, seen, began = 0.0, 0, 0, time.monotonic()
+                if value is not None and (best is None or better(value, best)):
+                    best = value
                     with job.averaged():
                         save_model(run.path / "best.safetensors", job.model, job.card)
             due = step % checkpoint_every == 0 if checkpoint_every else ended
@@ -279,17 +281,17 @@ def _steps(
 
 
 def _write(log: EventLog, event: Event) -> None:
-    log.write(event=event.event, **asdict(event))
+    log.write(**as_line(event))
 
 
 def _validate(job: Job) -> tuple[float | None, float | None]:
     if job.val is None:
         return None, None
     with job.averaged(), faults_of(job.recipe.model, "validation"):
-        scores = scores_of(job.model, job.val.images, job.card.preprocess)
+        kept = kept_of(job.task, job.model, job.val.images, job.card.preprocess)
     job.model.train()
-    loss = float(job.loss(scores, job.val.labels))
-    return (loss if math.isfinite(loss) else None), float((scores.argmax(1) == job.val.labels).float().mean())
+    loss, value = job.task.validated(kept, job.val.labels, job.loss)
+    return (loss if math.isfinite(loss) else None), (value if math.isfinite(value) else None)
 
 
 def _device(name: str) -> torch.device:

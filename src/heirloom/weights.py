@@ -3,7 +3,7 @@
 The metadata ``heirloom`` is JSON: format, model, args, classes, preprocess, and the SHA-256 of all that
 and of the tensors, since the format itself does not notice a flipped bit. A mean image is the tensor
 ``preprocess.mean_image``. The format is 1 where a program that knows no other can use the file, else 2: the
-preprocessing crops, reorders or scales, or has a mean image.
+preprocessing crops, reorders or scales, or has a mean image. It is 3 where there are no classes.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from heirloom.errors import HeirloomError
 from heirloom.files import is_folder, read_regular, write_atomically
 from heirloom.models import create_model, permitted
 
-FORMAT = 2
+FORMAT = 3
 MEAN_IMAGE = "preprocess.mean_image"
 
 
@@ -33,7 +33,7 @@ class Card:
     Attributes:
         model: Name of the network, or ``file.py:Class``.
         args: Arguments of `create_model`.
-        classes: Names of the classes in the order of the scores.
+        classes: Names of the classes in the order of the scores; empty for one that gives its input back.
         preprocess: How an image becomes the network's input.
     """
 
@@ -45,7 +45,7 @@ class Card:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "format": self.preprocess.format,
+            "format": self.preprocess.format if self.classes else 3,
             "model": self.model,
             "args": self.args,
             "classes": list(self.classes),
@@ -58,7 +58,7 @@ class Card:
         model, args, classes = values["model"], values["args"], values["classes"]
         if not isinstance(model, str) or not isinstance(args, dict) or not isinstance(classes, list):
             raise TypeError("model, args, classes")
-        if not classes or not all(isinstance(name, str) for name in classes):
+        if not all(isinstance(name, str) for name in classes) or (not classes and values["format"] < 3):
             raise ValueError("classes")
         if args.get("num_classes", len(classes)) != len(classes):
             raise ValueError("num_classes")

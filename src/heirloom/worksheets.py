@@ -11,6 +11,7 @@ import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Literal, get_args
 
 from torch import nn
@@ -242,14 +243,20 @@ def _made(row: Row) -> str:
         parts.append(f"{a['in_maps']} to {a['out_maps']} maps")
         if "table" in a:
             parts.append(f"{sum(map(len, a['table']))} pairs of maps connected")
-        if a["groups"] > 1:
+        if a.get("groups", 1) > 1:
             parts.append(f"{a['groups']} groups")
     if row.kind in ("linear", "rbf", "gaussian") and row.output_size:
         parts.append(f"{a['in_features']} to {row.output_size[-1]} units" if "in_features" in a else "")
+    if "gates" in a:
+        steps = prod(row.input_sizes[0]) // a["inputs"]
+        parts.append(f"{a['inputs']} to {a['units']} units that read themselves, a bias each, {steps} steps")
+        parts.append(f"{a['gates']} gates" if a["gates"] > 1 else "")
     if a.get("bias") is False:
         parts.append("no bias")
     if a.get("unshared_bias"):
         parts.append("a bias for each unit")
+    if row.kind == "locally_connected":
+        parts.append("a kernel and a bias for each unit")
     if row.kind == "gaussian":
         parts.append("a width for each unit")
     if row.kind == "subsampling":
@@ -273,9 +280,12 @@ def _askable(books: Summary, table: Table, groups: Sequence[Sequence[Row]]) -> l
     counted = [columns[_HEADS[quantity]] for quantity in ("parameters", head)]
     makes = [[(row[1], row[2], row[i]) for i in counted] for row in table.rows]
     often = [Counter(pair[which] for pair in makes) for which in (0, 1)]
+    # Of a block, the table has the result of its last operation: what reads another one is not asked for.
+    shown = {next((row for row in reversed(group) if row.executed), group[-1]).id for group in groups}
     for number, (group, row) in enumerate(zip(groups, table.rows, strict=True)):
+        alone = len(group) == 1 and shown.issuperset(group[0].inputs)
         for column, ask in (("output", _output), ("field", _field)):
-            arithmetic = ask(group[0], books.rows) if len(group) == 1 else ""
+            arithmetic = ask(group[0], books.rows) if alone else ""
             if arithmetic:
                 i = columns[column]
                 # Rows behind it that pass it on would give it away.
@@ -293,10 +303,13 @@ def _askable(books: Summary, table: Table, groups: Sequence[Sequence[Row]]) -> l
             if arithmetic and _value(arithmetic) == count:
                 cells += ((number, _HEADS[head]),) if same else ()
                 found.append(Blank(str(row[0]), cells, count, arithmetic))
-    for i, quantity in zip(counted, ("parameters", head), strict=True):
-        if sum(bool(row[i]) for row in table.rows) > 1:
-            cells = ((len(groups), _HEADS[quantity]),)
-            found.append(Blank("total", cells, table.totals[i], "the sum of the column"))
+    same = table.totals[counted[0]] == table.totals[counted[1]]
+    for which, quantity in enumerate(("parameters", head)):
+        if (same and which) or sum(bool(row[counted[which]]) for row in table.rows) < 2:
+            continue
+        columns_asked = (_HEADS[quantity], _HEADS[head]) if same else (_HEADS[quantity],)
+        cells = tuple((len(groups), column) for column in columns_asked)
+        found.append(Blank("total", cells, table.totals[counted[which]], "the sum of the column"))
     return found
 
 

@@ -103,13 +103,13 @@ def _checked(path: Path, line: int, row: list[str]) -> Checked:
             why=nearest(quantity, known),
         )
     ours = measured(quantity, layer, found)
-    words = _words(printed, ours, where)
+    words = _words(printed, ours, quantity, where)
     return Checked(line, model, layer or "total", quantity, printed, value_text(ours), words)
 
 
-def _words(printed: str, ours: Value | None, where: str) -> str:
+def _words(printed: str, ours: Value | None, quantity: str, where: str) -> str:
     if ours is None:
-        raise HeirloomError("E-usage", "it is not the same everywhere in that layer", where=where)
+        raise HeirloomError("E-usage", f"it has no {quantity} there", where=where)
     try:
         return judged(printed, ours)
     except HeirloomError as error:

@@ -80,7 +80,7 @@ def lectures_text(audit: LectureAudit, form: str, width: int = 0) -> str:
         table = Table(
             f"Deck {deck.number}, {deck.title}: {checked} numbers",
             ["line", "printed", "verdict", "ours", "about", "arithmetic"],
-            [_row(f) for f in found],
+            [_row(f, narrow=0 < width < 100) for f in found],
             notes=[line for f in found if _needs_words(f) for line in _wrapped(_sentence(f), width)],
             spare=("arithmetic", "ours"),
         )
@@ -128,14 +128,14 @@ def _data(audit: LectureAudit) -> dict[str, object]:
     return data
 
 
-def _row(finding: Finding) -> list[Cell]:
+def _row(finding: Finding, narrow: bool) -> list[Cell]:
     more = f" +{len(finding.more)}" if finding.more else ""
     return [
         f"{finding.line}{more}",
-        _short(finding.printed, 24),
+        _short(finding.printed, 20 if narrow else 24),
         word(finding.words),
         _short(finding.ours, 16),
-        _short(finding.about, 30),
+        _short(finding.about, 24 if narrow else 30),
         _short(finding.arithmetic, 44),
     ]
 

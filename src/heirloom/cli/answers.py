@@ -19,7 +19,7 @@ def evaluate(
     data_root: DataRoots = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
 ) -> None:
-    """Measure the accuracy on a split, with its 95 % interval."""
+    """Measure the accuracy on a split, or the error of a reconstruction, with its 95 % interval."""
     from heirloom.data import roots
     from heirloom.evaluation import evaluate
 

@@ -2,7 +2,6 @@
 
 import shlex
 import signal
-import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from heirloom.cli.options import Arguments, DataRoots, Device, Every, OwnModel, 
 
 if TYPE_CHECKING:
     from heirloom.events import Event
+    from heirloom.measures import Measure
 
 
 def train(
@@ -49,7 +49,7 @@ def train(
     title, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
     if arg:
         chosen = chosen.changed([f"args={' '.join([chosen.args, *arg]).strip()}"])
-    accuracies, paths = [], []
+    values, paths = [], []
     for number in range(seeds):
         one = chosen.changed([f"seed={chosen.seed + number}"])
         folder = out / f"seed-{one.seed}" if out and seeds > 1 else out
@@ -61,12 +61,11 @@ def train(
             threads=threads,
             checkpoint_every=checkpoint_every,
         )
-        accuracy, path = _follow(events, chosen.model, quiet)
-        accuracies.append(accuracy)
+        measure, value, path = _follow(events, chosen.model, quiet)
+        values.append(value)
         paths.append(path)
     if seeds > 1:
-        mean, deviation = statistics.mean(accuracies), statistics.stdev(accuracies)
-        print(f"mean {100 * mean:.2f} %, standard deviation {100 * deviation:.2f}, {seeds} seeds")
+        print(measure.spread_line(values))
     for path in paths:
         print(f"run: {path}")
 
@@ -90,7 +89,7 @@ def resume(
 
     roots.use(data_root or [])
     events = resume(run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
-    _, path = _follow(events, model, quiet, str(run))
+    *_, path = _follow(events, model, quiet, str(run))
     if prove:
         print("training once more without a break, to compare", file=sys.stderr)
         same = repeat(path, model)
@@ -109,11 +108,14 @@ def report(run: RunPath, model: OwnModel = None, data_root: DataRoots = None) ->
     print(report(run, model))
 
 
-def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str = "") -> tuple[float, str]:
-    """Show a run, then evaluate it once on the test split and write its report; accuracy and path."""
+def _follow(
+    events: "Iterator[Event]", model: str | None, quiet: bool, path: str = ""
+) -> "tuple[Measure, float, str]":
+    """Show a run, evaluate it once on the test split, write its report; what was measured, and the path."""
     from heirloom.data import roots
-    from heirloom.evaluation import accuracy_line, evaluate
+    from heirloom.evaluation import evaluate
     from heirloom.events import Started
+    from heirloom.measures import measure_of
     from heirloom.progress import shown
     from heirloom.reports import report
     from heirloom.runs import Run
@@ -145,9 +147,10 @@ def _follow(events: "Iterator[Event]", model: str | None, quiet: bool, path: str
             again = shlex.join(["heirloom", "resume", path, *own, *data])
             print(f"stopped at step {step}; go on with: {again}", file=sys.stderr)
             raise typer.Exit(128 + interruption.signal) from None
-    print(accuracy_line(name, value["correct"], value["n"]))
+    measure = measure_of(name)
+    print(measure.line(name, value))
     print(f"report: {page}")
-    return float(value["value"]), path
+    return measure, float(value["value"]), path
 
 
 class _Stopped(BaseException):

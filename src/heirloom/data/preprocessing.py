@@ -91,11 +91,24 @@ class Preprocess:
             images = images.flip(-3)
         if self.scale != 1:
             images = images * self.scale
-        std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
+        std = self._per_channel(self.std, images)
         if self.mean_image is not None:
             return (images - self.mean_image.to(images.device)) / std
-        mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
-        return (images - mean) / std
+        return (images - self._per_channel(self.mean, images)) / std
+
+    def restored(self, images: Tensor) -> Tensor:
+        """What the network reads back to float 0 to 1: undoes `normalised`."""
+        if self.mean_image is not None:
+            images = images * self._per_channel(self.std, images) + self.mean_image.to(images.device)
+        elif any(self.mean) or set(self.std) != {1.0}:
+            images = images * self._per_channel(self.std, images) + self._per_channel(self.mean, images)
+        if self.scale != 1:
+            images = images / self.scale
+        return images.flip(-3) if self.order == "BGR" else images
+
+    @staticmethod
+    def _per_channel(values: tuple[float, ...], like: Tensor) -> Tensor:
+        return torch.tensor(values, device=like.device).view(-1, 1, 1)
 
     def levels(self) -> Tensor | None:
         """What each grey value becomes in each channel, (C, 256); None where its place or others matter."""

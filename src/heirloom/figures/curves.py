@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs, training against validation."""
+"""Loss, accuracy and error over the epochs, training against validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +9,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from heirloom.figures.charts import TRAIN, VAL, heading, style, svg_on_page, svg_on_white
+from heirloom.measures import MEASURES
 
-Kind = Literal["loss", "accuracy"]
+Kind = Literal["loss", "accuracy", "error"]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One epoch. Validation is None where there was none."""
+    """One epoch. Validation is None where there was none, and so is the measure of another task."""
 
     epoch: int
     loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
+    accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    error: float | None = None
+    val_error: float | None = None
 
 
 def curve_on_page(points: Sequence[Point], kind: Kind) -> str:
@@ -32,13 +35,16 @@ def curve_on_page(points: Sequence[Point], kind: Kind) -> str:
         return svg_on_page(figure, kind, describe(points, kind))
 
 
-def curves_on_white(points: Sequence[Point], title: str) -> bytes:
-    """Both charts side by side under a title, as an SVG file."""
+def curves_on_white(
+    points: Sequence[Point], title: str, kinds: Sequence[Kind] = ("loss", "accuracy")
+) -> bytes:
+    """One or two charts side by side under a title, as an SVG file."""
     with style():
         figure = Figure(figsize=(11.2, 4.3))
         heading(figure, title)
-        _draw(figure, (0.075, 0.14, 0.40, 0.56), points, "loss")
-        _draw(figure, (0.57, 0.14, 0.40, 0.56), points, "accuracy")
+        width = 0.40 if len(kinds) > 1 else 0.895
+        for left, kind in zip((0.075, 0.57), kinds, strict=False):
+            _draw(figure, (left, 0.14, width, 0.56), points, kind)
         return svg_on_white(figure)
 
 
@@ -48,12 +54,15 @@ def describe(points: Sequence[Point], kind: Kind) -> str:
     if kind == "loss":
         words = f"Loss after epoch {last.epoch}: training {last.loss:.4g}"
         return words + (f", validation {last.val_loss:.4g}." if last.val_loss is not None else ".")
-    words = f"Accuracy after epoch {last.epoch}: training {100 * last.accuracy:.2f} %"
-    if last.val_accuracy is None:
+    measure = next(each for each in MEASURES if each.word == kind)
+    words = f"{kind.capitalize()} after epoch {last.epoch}: training {measure.text(getattr(last, kind))}"
+    value = getattr(last, f"val_{kind}")
+    if value is None:
         return words + "."
-    best = max(points, key=lambda p: p.val_accuracy or 0.0)  # the first of equals
-    words += f", validation {100 * last.val_accuracy:.2f} %"
-    return words + f"; best validation {100 * (best.val_accuracy or 0.0):.2f} % at epoch {best.epoch}."
+    known = [(v, p.epoch) for p in points if (v := getattr(p, f"val_{kind}")) is not None]
+    best, epoch = (max if measure.higher_is_better else min)(known, key=lambda pair: pair[0])
+    words += f", validation {measure.text(value)}"
+    return words + f"; best validation {measure.text(best)} at epoch {epoch}."
 
 
 def _draw(
@@ -77,7 +86,7 @@ def _draw(
     axes.grid(axis="y")
     _scale_epochs(axes, points[0].epoch, points[-1].epoch)
     axes.set_xlabel("epoch")
-    title = "Accuracy" if kind == "accuracy" else _scale_loss(axes, values)
+    title = kind.capitalize() + ("" if kind == "accuracy" else _scale_loss(axes, values))
     if kind == "accuracy":
         low = min(values)
         # None above 100 %: no curve goes there.
@@ -103,12 +112,12 @@ def _scale_epochs(axes: Axes, first: int, last: int) -> None:
 
 
 def _scale_loss(axes: Axes, values: Sequence[float]) -> str:
-    """Choose the scale of the losses; return the title of the chart."""
+    """Choose the scale of losses or errors; return what the title of the chart says of it."""
     low, high = min(values), max(values)
     if low <= 0 or high < 10 * low:
-        return "Loss"
+        return ""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
-    return "Loss, on a logarithmic scale"
+    return ", on a logarithmic scale"

@@ -57,11 +57,23 @@ class Plan:
             size = step.size
         self.reading = [(place, step) for place, step in enumerate(steps) if step.layer]
         """The layers that have tensors, and their places in the row."""
+        self._shapes = [tensor.shape for tensor in (*self._parameters(), *self._fixed())]
         self._needs: dict[tuple[str, int, int], int] = {}
 
-    def __call__(self, x: Tensor, library: Library) -> Tensor:
-        """What the layers make of ``x`` (B, *size)."""
-        parameters = [getattr(step.layer, name) for _, step in self.reading for name in step.trained]
+    def _parameters(self) -> list[Tensor]:
+        return [getattr(step.layer, name) for _, step in self.reading for name in step.trained]
+
+    def _fixed(self) -> list[Tensor]:
+        return [step.weights() for _, step in self.reading if step.weights and not step.trained]
+
+    def __call__(self, x: Tensor, library: Library) -> Tensor | None:
+        """What the layers make of ``x`` (B, *size); None where their tensors are no longer what they were."""
+        parameters = self._parameters()
+        tensors = parameters + self._fixed()
+        if [tensor.shape for tensor in tensors] != self._shapes:
+            return None
+        if not all(tensor.dtype == torch.float32 and tensor.is_cpu for tensor in tensors):
+            return None
         return cast(Tensor, _Chain.apply(x, library, self, *parameters))  # type: ignore[no-untyped-call]
 
     def described(self) -> Any:
@@ -87,7 +99,7 @@ class _Chain(torch.autograd.Function):
         for place, step in plan.reading:
             tensors = [next(given).contiguous() for _ in step.trained]
             if step.weights:
-                tensors[:1] = [step.weights()]
+                tensors[:1] = [step.weights().contiguous()]
             layers[place].weight = tensors[0].data_ptr()
             layers[place].bias = tensors[1].data_ptr() if len(tensors) > 1 else None
             pointed_at += tensors

@@ -91,7 +91,7 @@ class Library:
 
     Attributes:
         lanes: Images that are computed together.
-        widest: Columns of the widest kernel.
+        widest: Rows and columns of the largest kernel of a convolution.
     """
 
     def __init__(self, path: Path) -> None:

@@ -25,8 +25,8 @@ class LocallyConnected2d(nn.Module):
         HeirloomError: (``E-argument``) No window fits into the input; (``E-input-size``, in ``forward``) the
             input is not (B, *in_size).
 
-    Source: LeCun 1989, "Generalization and network design strategies", net-3, local connections without
-    shared weights; Taigman, Yang, Ranzato, Wolf 2014, section 3, where biases are not shared either.
+    Source: Taigman, Yang, Ranzato, Wolf 2014, "DeepFace", section 3, layers L4 to L6.
+    Departs: of biases nothing is said; here they are not shared either, as in Keras's layer of that name.
     """
 
     def __init__(self, in_size: tuple[int, int, int], out_maps: int, kernel: int, stride: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""What networks are made as: chains of named layers, for images of one size, perhaps with auxiliary heads."""
+"""What networks are made as: chains of named layers, for images of one size; and what they return besides."""
 
 from collections import OrderedDict
 from itertools import islice
@@ -17,6 +17,18 @@ class WithAux(NamedTuple):
     """(B, K), the network's own."""
     aux: tuple[Tensor, ...]
     """(B, K) each, those of the auxiliary heads."""
+
+
+class WithPenalty(NamedTuple):
+    """What a network with a penalty of its own returns in training; in evaluation, its output alone.
+
+    The penalty is added to the loss as it is, in the loss's own units.
+    """
+
+    output: Tensor
+    """(B, K) scores or (B, C, H, W) images."""
+    penalty: Tensor
+    """One number, without axes."""
 
 
 def check_input(network: nn.Module, x: Tensor) -> None:

@@ -57,7 +57,8 @@ def computed(chain: nn.Sequential, x: Tensor) -> tuple[int, Tensor]:
         pays = any(step.kind == CONVOLUTION for step in steps)
         plan = Plan(layers[: len(steps)], steps, size) if pays else None
         _plans[chain] = (depends, plan)
-    return (len(plan.layers), plan(x, library)) if plan else (0, x)
+    out = plan(x, library) if plan else None
+    return (0, x) if plan is None or out is None else (len(plan.layers), out)
 
 
 def steps_of(layers: Sequence[nn.Module], size: Size, library: Library) -> list[Step]:

@@ -81,6 +81,10 @@ MODELS = {
     "resnext101_64x4d": "resnext:resnext101_64x4d",
     "resnext29_8x64d": "resnext:resnext29_8x64d",
     "resnext29_16x64d": "resnext:resnext29_16x64d",
+    "autoencoder": "autoencoder:Autoencoder",
+    "autoencoder_sparse": "autoencoder:AutoencoderSparse",
+    "autoencoder_denoising": "autoencoder:AutoencoderDenoising",
+    "autoencoder_conv": "autoencoder:AutoencoderConv",
     "rnn": "recurrent:RNN",
     "lstm": "recurrent:LSTM",
     "gru": "recurrent:GRU",
@@ -114,6 +118,13 @@ def create_model(
     for key, value in given.items():
         if type(value) is not int or value < 1:
             raise HeirloomError("E-argument", f"{key} is {value!r}", remedy="give a whole number, 1 or more")
+    if "num_classes" in given and name in MODELS and not takes(name, "num_classes"):
+        raise HeirloomError(
+            "E-argument",
+            f"{name} has no classes",
+            why="it takes no num_classes",
+            remedy=f"leave that out; it takes {inspect.signature(factory)}",
+        )
     args |= given
     try:
         bound = inspect.signature(factory).bind(**args)

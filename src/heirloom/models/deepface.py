@@ -3,10 +3,11 @@
 Source: Taigman, Yang, Ranzato, Wolf 2014, "DeepFace: closing the gap to human-level performance in face
 verification", CVPR, section 3 and figure 2. Initial weights and biases and the place of dropout are known
 second hand, from swghosh/DeepFace and other programs that follow the paper.
-Departs: M2 rounds up, without which its 71 pixels are 70; where the windows over the edge lie is not known,
-here on the right and at the bottom. How faces are found and turned comes before this network and is not
-part of it; nor is the verification behind it, which takes the 4,096 numbers of F7, divides each by its
-largest value in the training set, and the vector by its length.
+Departs: each unit of L4 to L6 has a bias of its own, of which nothing is said. M2 rounds up, without which
+its 71 pixels are 70; where the windows over the edge lie is not known, here on the right and at the bottom.
+How faces are found and turned comes before this network and is not part of it; nor is the verification
+behind it, which takes the 4,096 numbers of F7, divides each by its largest value in the training set, and the
+vector by its length.
 """
 
 from torch import nn

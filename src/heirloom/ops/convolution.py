@@ -58,6 +58,7 @@ def _table(layer: TableConv2d) -> Attributes:
 
 
 def _count(call: Call) -> Counts:
+    """A transposed convolution is counted where it reads, margins that its padding cuts off included."""
     a = call.attrs
     places = call.inputs[0] if a.get("transposed") else call.output
     macs = prod(places[:1] + places[2:]) * prod(a["kernel"]) * _links(a)
@@ -74,8 +75,12 @@ def _links(a: Attributes) -> int:
 
 def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     a = call.attrs
-    if fields[0] is None or a.get("transposed"):
+    if fields[0] is None:
         return None
+    if a.get("transposed"):
+        return fields[0].spread(
+            a["kernel"], a["stride"], a["padding"], a["dilation"], (call.inputs[0], call.output)
+        )
     return fields[0].windowed(
         a["kernel"], a["stride"], a["padding"], a["dilation"], (call.inputs[0], call.output)
     )
@@ -83,11 +88,14 @@ def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
 
 def _formulas(call: Call) -> dict[str, str]:
     a = call.attrs
-    if a.get("transposed"):
-        return {}
     images = call.output[:1] if call.output[0] > 1 else ()
     places = " x ".join(map(str, (*images, *call.output[2:])))
     window = " x ".join(map(str, a["kernel"]))
+    if a.get("transposed"):
+        kernels = f"{a['in_maps']} x {a['out_maps'] // a['groups']} x {window}"
+        macs = f"{kernels} x {' x '.join(map(str, (*images, *call.inputs[0][2:])))}"
+        biases = (f" + {a['out_maps']}", f" + {a['out_maps']} x {places}") if a["bias"] else ("", "")
+        return {"parameters": kernels + biases[0], "connections": macs + biases[1], "macs": macs}
     if "table" in a:
         kernels = f"{_links(a)} x {window}"
         shared = (

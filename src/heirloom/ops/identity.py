@@ -1,9 +1,10 @@
-"""Layers that do nothing in evaluation and still belong in the table: dropout and the identity."""
+"""Layers that do nothing in evaluation and still belong in the table: dropout, noise and the identity."""
 
 from math import prod
 
 from torch import nn
 
+from heirloom.layers import MaskingNoise
 from heirloom.ops import Attributes, Call, Counts, Kept, Op
 
 
@@ -15,12 +16,16 @@ def _identity(layer: nn.Identity) -> Attributes:
     return {"kind": "identity"}
 
 
+def _noise(layer: MaskingNoise) -> Attributes:
+    return {"kind": "masking_noise", "share": layer.share}
+
+
 def _count(call: Call) -> Counts:
     return Counts()
 
 
 def _keeps(call: Call) -> Kept:
-    """Dropout keeps, for each number, by what it was multiplied."""
+    """Dropout keeps, for each number, by what it was multiplied. Noise has nothing trained before it."""
     return Kept(bytes_per_image=4 * prod(call.output) if call.attrs.get("p") else 0)
 
 
@@ -37,6 +42,7 @@ OPS = (
             nn.Dropout3d: _dropout,
             nn.AlphaDropout: _dropout,
             nn.FeatureAlphaDropout: _dropout,
+            MaskingNoise: _noise,
         },
         moves_only=True,
     ),

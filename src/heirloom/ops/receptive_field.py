@@ -3,10 +3,16 @@
 A window of size k, step s and padding p after a layer whose units see r pixels and lie j pixels apart
 gives r + (k - 1) j pixels, units s j apart, and a first unit that starts p j pixels earlier.
 
+A transposed convolution is such a window with stride 1 over its input with s - 1 zeros between the units,
+which lie j / s pixels apart then, and k - 1 - p zeros around them. Its units differ in what they see, since a
+window holds zeros at different places. What is told is the smallest window that is the same for all of them
+and holds what each sees: r + (k - 1) j / s pixels. It is not told where s does not divide j, that is, where
+neighbouring units would lie a part of a pixel apart.
+
 Source: Araujo, Norris, Sim 2019, "Computing receptive fields of convolutional neural networks", Distill.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 
@@ -39,6 +45,11 @@ class Axis(NamedTuple):
             dim=self.dim,
             apart=self.apart,
         )
+
+    def spread(self, kernel: int, stride: int, padding: int, dilation: int, units: int) -> "Axis":
+        """The axis behind a transposed window: a plain one, with ``stride - 1`` zeros between the units."""
+        between = self._replace(jump=self.jump // stride)
+        return between.window(kernel, 1, dilation * (kernel - 1) - padding, dilation, units)
 
     def collapsed(self) -> "Axis":
         """The axis behind something that reads all units at once."""
@@ -84,13 +95,41 @@ class Field(NamedTuple):
 
         None if an axis of the image is not among those, or is flattened together with another.
         """
+        return self._moved(Axis.window, kernel, stride, padding, dilation, sizes)
+
+    def spread(
+        self,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        sizes: tuple[Sequence[int], Sequence[int]],
+    ) -> "Field | None":
+        """The field behind a transposed window; arguments and None as in `windowed`.
+
+        None as well where a stride does not divide the distance between units.
+        """
+        first = len(sizes[1]) - len(kernel)
+        if any(axis.dim >= first and axis.jump % stride[axis.dim - first] for axis in self.axes):
+            return None
+        return self._moved(Axis.spread, kernel, stride, padding, dilation, sizes)
+
+    def _moved(
+        self,
+        how: Callable[[Axis, int, int, int, int, int], Axis],
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        sizes: tuple[Sequence[int], Sequence[int]],
+    ) -> "Field | None":
         before, after = sizes
         first = len(after) - len(kernel)
         if any(axis.dim < first or before[axis.dim] != axis.units for axis in self.axes):
             return None
         return self.with_axes(
             [
-                axis.window(kernel[i], stride[i], padding[i], dilation[i], after[axis.dim])
+                how(axis, kernel[i], stride[i], padding[i], dilation[i], after[axis.dim])
                 for axis in self.axes
                 for i in [axis.dim - first]
             ]

@@ -259,6 +259,12 @@ def _baddbmm(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
     return _empty(size, a) if fits else None
 
 
+def _mm(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
+    a, b = args
+    fits = not kwargs and _plain(a, b) and (a.ndim, b.ndim) == (2, 2) and a.shape[1] == b.shape[0]
+    return _empty((a.shape[0], b.shape[1]), a) if fits else None
+
+
 def _batch_norm(args: tuple[Any, ...], kwargs: Arguments) -> tuple[Tensor, Tensor, Tensor] | None:
     """In evaluation, with stored statistics."""
     x, stored, training = args[0], [t for t in args[1:5] if t is not None], args[5]
@@ -313,6 +319,7 @@ _QUICK: dict[str, Quick] = {
     "avg_pool2d": _average(2),
     "avg_pool3d": _average(3),
     "addmm": _addmm,
+    "mm": _mm,
     "baddbmm": _baddbmm,
     "native_batch_norm": _batch_norm,
     "cat": _cat,

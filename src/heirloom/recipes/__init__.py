@@ -10,7 +10,7 @@ from pathlib import Path
 
 from heirloom.data import short_name
 from heirloom.errors import HeirloomError, nearest
-from heirloom.models import MODELS, UNPUBLISHED
+from heirloom.models import MODELS, UNPUBLISHED, takes
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
@@ -30,6 +30,18 @@ RECIPES = (
     "mlp_digits",
     "mlp_mnist",
     "mnist_best_61k",
+    "rnn_digits",
+    "lstm_digits",
+    "gru_digits",
+    "rnn_mnist",
+    "lstm_mnist",
+    "gru_mnist",
+    "autoencoder_digits",
+    "autoencoder_mnist",
+    "autoencoder_conv_digits",
+    "autoencoder_conv_mnist",
+    "autoencoder_sparse_mnist",
+    "autoencoder_denoising_mnist",
 )
 """Names of the recipes; each is a file of this folder."""
 
@@ -37,7 +49,8 @@ RECIPES = (
 def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()) -> tuple[str, Recipe]:
     """A recipe and its name, found by the name of a recipe, of a model, or of a ``.json`` file.
 
-    A model's own recipe for that data set is taken where there is one, else a general recipe.
+    A model's own recipe for that data set is taken where there is one, else a general recipe: to classify, or
+    to reconstruct where the model is a published one that has no classes.
 
     Args:
         name: Name of a recipe or a model, ``file.py:Class``, or a ``recipe.json``.
@@ -83,6 +96,8 @@ def _find(name: str, data: str | None) -> tuple[str, Recipe]:
     if own in RECIPES:
         return own, _own(own)
     recipe = Recipe(model=name, data=data)
+    if name in MODELS and not takes(name, "num_classes"):
+        recipe = recipe.changed(["task=reconstruct"])
     return run_name(recipe), recipe
 
 

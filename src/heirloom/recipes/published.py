@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Published:
-    """A printed accuracy.
+    """A printed accuracy, or a printed error.
 
     Attributes:
-        value: Share of right answers, 0 to 1.
+        value: Share of right answers, 0 to 1; or mean squared difference of grey values of 0 to 1.
         source: Where it is printed.
         metric: What was measured, with its protocol: figures compare only where these agree.
         verified: False if the figure came to us second hand.

@@ -9,6 +9,12 @@ from typing import Any, Literal
 
 from heirloom.errors import HeirloomError, nearest
 
+LOSSES = {
+    "classify": ("cross_entropy", "map", "mean_squared", "squared_error"),
+    "reconstruct": ("mean_squared",),
+}
+"""Task -> losses that it can be trained by, its usual one first."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -21,6 +27,7 @@ class Recipe:
     model: str  # name of a network, or file.py:Class
     data: str  # name of a data set, or path of images of one's own
     args: str = ""  # arguments of the network: "version=v1.5 shortcut=A"
+    task: Literal["classify", "reconstruct"] = "classify"  # reconstruct: give the input back, without labels
     split: str = "train"  # what is trained on; a split "val" that is not part of it is validated on
     train_limit: int = 0  # images of that split to use, from the front; 0 means all
     epochs: int = 20  # passes over the training images
@@ -34,7 +41,7 @@ class Recipe:
     schedule: Literal["constant", "cosine", "one_cycle", "inverse", "steps"] = "cosine"
     lr_steps: str = ""  # for steps: "2:0.4 5:0.2" is lr, from epoch 2 (after two) 0.4 lr, from epoch 5 0.2 lr
     average: float = 0.0  # decay of a moving average of the weights, which is what is saved; 0 means none
-    loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"
+    loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"  # see LOSSES
     temperature: float = 1.0  # the loss sees scores divided by it
     smoothing: float = 0.0  # of cross_entropy: the true class has 1 - s, all together share s
     augment: Literal["none", "planar", "planar_pool", "elastic", "planar_elastic"] = "none"
@@ -53,6 +60,7 @@ class Recipe:
             ("lr", 0 < self.lr < math.inf, "above 0"),
             ("bias_lr", 0 < self.bias_lr < math.inf, "above 0"),
             ("temperature", 0 < self.temperature < math.inf, "above 0"),
+            ("temperature", self.temperature == 1 or self.task == "classify", f"1 where task={self.task}"),
             ("smoothing", 0 <= self.smoothing < 1, "at least 0 and below 1"),
             ("smoothing", not self.smoothing or self.loss == "cross_entropy", f"0 where loss={self.loss}"),
             ("average", 0 <= self.average < 1, "at least 0 and below 1"),
@@ -71,6 +79,9 @@ class Recipe:
             if allowed and getattr(self, key) not in allowed:
                 value = str(getattr(self, key))
                 raise HeirloomError("E-recipe", f"{key}={value}", why=nearest(value, allowed))
+        if self.loss not in (fit := LOSSES[self.task]):
+            why = f"task={self.task} has {' or '.join(fit)}"
+            raise HeirloomError("E-recipe", f"loss={self.loss}", why=why)
         self._steps()
 
     def lr_factor(self, epoch: int) -> float:
@@ -118,7 +129,7 @@ class Recipe:
             raise HeirloomError("E-recipe", "incomplete recipe", where=where, why=str(error)) from error
 
     def changed(self, settings: Sequence[str]) -> "Recipe":
-        """A recipe with ``key=value`` settings applied.
+        """A recipe with ``key=value`` settings applied; another task brings its own loss.
 
         Raises:
             HeirloomError: (``E-recipe``) Unknown key (names the nearest), or a value of the wrong type.
@@ -134,6 +145,8 @@ class Recipe:
                 values[key] = text if typing.get_args(kind) or kind is str else kind(text)
             except ValueError as error:
                 raise HeirloomError("E-recipe", setting, why=f"{key} must be {kind.__name__}") from error
+        if "loss" not in values and self.loss not in LOSSES.get(values.get("task", self.task), (self.loss,)):
+            values["loss"] = LOSSES[values["task"]][0]
         return dataclasses.replace(self, **values)
 
 

@@ -1,0 +1,94 @@
+"""What is measured of a network, and how it is said: accuracy, and the error of a reconstruction."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Z = 1.959963984540054
+"""So many standard deviations, both ways, hold 95 % of a normal distribution."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number about a network and a split, a mean over images.
+
+    Attributes:
+        name: In the name of a metric, ``top1@test:center``.
+        word: In a sentence, and in the events of a run.
+        percent: True for a share, False for a number that is said as it is.
+        higher_is_better: Which of two runs is the better one.
+    """
+
+    name: str
+    word: str
+    percent: bool
+    higher_is_better: bool
+
+    def better(self, value: float, other: float) -> bool:
+        """Whether ``value`` is truly better than ``other``."""
+        return value > other if self.higher_is_better else value < other
+
+    def text(self, value: float, digits: int = 2) -> str:
+        """``98.12 %``, with so many digits, or ``0.01234``."""
+        return f"{100 * value:.{digits}f} %" if self.percent else f"{value:#.4g}"
+
+    def line(self, metric: str, entry: dict[str, Any]) -> str:
+        """A line about an entry of ``metrics`` in the JSON file of an evaluation, with its interval."""
+        if self.percent:
+            return accuracy_line(metric, entry["correct"], entry["n"])
+        images = f"{entry['n']:,} image{'s' * (entry['n'] != 1)}"
+        if entry["low"] is None:
+            return f"{metric} {self.text(entry['value'])} ({images})"
+        low, high = self.text(entry["low"]), self.text(entry["high"])
+        return f"{metric} {self.text(entry['value'])} ({images}), 95 % {low} to {high}"
+
+    def spread_line(self, values: Sequence[float]) -> str:
+        """``mean 98.12 %, standard deviation 0.47, 3 seeds``."""
+        deviation = statistics.stdev(values)
+        words = f"{100 * deviation:.2f}" if self.percent else self.text(deviation)
+        return f"mean {self.text(statistics.mean(values))}, standard deviation {words}, {len(values)} seeds"
+
+
+ACCURACY = Measure("top1", "accuracy", percent=True, higher_is_better=True)
+"""Share of right answers."""
+ERROR = Measure("mse", "error", percent=False, higher_is_better=False)
+"""Mean of squared differences of grey values from 0 (black) to 1 (white), over all numbers of the input."""
+
+MEASURES = (ACCURACY, ERROR)
+
+
+def measure_of(metric: str) -> Measure:
+    """Of ``mse@test:center`` the measure called ``mse``.
+
+    Raises:
+        StopIteration: There is none.
+    """
+    return next(measure for measure in MEASURES if measure.name == metric.partition("@")[0])
+
+
+def accuracy_line(metric: str, correct: int, n: int) -> str:
+    """``top1@test:center 99.12 % (9912/10000), 95 % 98.92 to 99.29``."""
+    low, high = wilson(correct, n)
+    return f"{metric} {100 * correct / n:.2f} % ({correct}/{n}), 95 % {100 * low:.2f} to {100 * high:.2f}"
+
+
+def wilson(correct: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion; a mean number of right answers need not be whole.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    p, zz = correct / n, Z * Z / n
+    centre, half = p + zz / 2, Z * math.sqrt(p * (1 - p) / n + zz / (4 * n))
+    return max(0.0, (centre - half) / (1 + zz)), min(1.0, (centre + half) / (1 + zz))
+
+
+def mean_interval(mean: float, deviation: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of the mean of ``n`` numbers that are not negative, from their standard deviation.
+
+    How far the chance of these images reaches, and no other: a run with another seed may lie outside. By
+    the normal distribution, which is good enough for a mean of some dozens.
+    """
+    half = Z * deviation / math.sqrt(n)
+    return max(0.0, mean - half), mean + half
