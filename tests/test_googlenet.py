@@ -345,7 +345,7 @@ def test_a_job_adds_the_heads_and_counts_hits_of_the_scores(own):
     before = [p.clone() for p in job.model.aux.parameters()]
     update = job.update(0)
     assert update.loss == pytest.approx(expected.item(), rel=1e-6)
-    assert update.hits == hits
+    assert update.measured == hits
     assert all(not torch.equal(a, b) for a, b in zip(before, job.model.aux.parameters(), strict=True))
 
 

@@ -114,6 +114,31 @@ def test_convolution(maps, image, kernel, stride, padding, dilation, bias):
     same(aten.convolution.default, x, weight, b, stride, padding, dilation, False, [0, 0], groups)
 
 
+@given(
+    maps=st.tuples(small, small, st.sampled_from([1, 2])),
+    image=st.tuples(*[st.integers(1, 5)] * 2),
+    kernel=window(),
+    stride=window(),
+    padding=st.tuples(few, few).map(list),
+    dilation=st.tuples(*[st.integers(1, 2)] * 2).map(list),
+    bias=st.sampled_from([None, 0, 1]),
+    more=st.tuples(*[st.sampled_from([0, 0, 1])] * 2).map(list),
+)
+@settings(max_examples=200)
+def test_transposed_convolution(maps, image, kernel, stride, padding, dilation, bias, more):
+    into, out, groups = maps
+    b = None if bias is None else meta(out * groups + bias)
+    x, weight = meta(2, into, *image), meta(into, out, *kernel)
+    same(aten.convolution.default, x, weight, b, stride, padding, dilation, True, more, groups)
+
+
+def test_a_usual_transposed_convolution_is_answered():
+    assert same(
+        *(aten.convolution.default, meta(1, 4, 7, 7), meta(4, 2, 4, 4), meta(2)),
+        *([2, 2], [1, 1], [1, 1], True, [0, 0], 1),
+    )
+
+
 @given(few, few, few, few, st.sampled_from([0, 1]), st.booleans())
 def test_matrices_side_by_side(places, rows, inner, columns, more, each):
     """Also where they do not fit: PyTorch refuses, and we leave that to it."""

@@ -23,16 +23,15 @@ def _parts() -> Iterator[str]:
     lectures = audit_lectures().findings
     doubtful = [finding for finding in lectures if contradicts(finding.words)]
     yield "# Where papers, code and lectures disagree"
+    printed_by_decks = sum(finding.count for finding in lectures)
+    disputed = sum(finding.count for finding in doubtful)
     yield (
         f"`heirloom audit` checks {_count(claimed)} published numbers of networks, of which {_count(wrong)} "
         "contradict the network that bears their name, or fit none. "
-        f"`heirloom audit lectures` checks {len(lectures)} numbers of five [lecture "
-        f"decks](#lecture-decks), of "
-        f"which {len(doubtful)} disagree. What is only [rounded](#only-rounded) stands by itself. Each is "
-        f"tested "
-        "with its reason, so that a change of a network is noticed. “Second hand” is a number that we "
-        "have not seen "
-        "in print ourselves. To look one up: `heirloom explain 60850`."
+        f"`heirloom audit lectures` checks {printed_by_decks} numbers of five [lecture decks](#lecture-decks), "
+        f"of which {disputed} disagree. What is only [rounded](#only-rounded) stands by itself. Each is tested "
+        "with its reason, so that a change of a network is noticed. “Second hand” is a number that we have not "
+        "seen in print ourselves. To look one up: `heirloom explain 60850`."
     )
     for title, names in groups().items():
         items = [line for name in names if wrong[name] for line in _entries(name, wrong[name])]

@@ -275,14 +275,14 @@ CLAIMS = {
             842_340,
             f"{_PAPER}, supporting text, curves: 784-400-200-100-50-25-6",
             verified=False,
-            args={"hidden": [400, 200, 100, 50, 25], "code": 6},
+            args={"hidden": (400, 200, 100, 50, 25), "code": 6},
             why="the sizes are from memory; the sum is ours",
         ),
         Claim(
             "parameters",
             47_854,
             "arithmetic: 30 x 785 + 784 x 31, one layer in and one out",
-            args={"hidden": [], "activation": "linear"},
+            args={"hidden": (), "activation": "linear"},
         ),
     ),
     "autoencoder_sparse": (

@@ -195,19 +195,39 @@ def _slid(
 
 
 def _convolution(args: tuple[Any, ...], kwargs: Arguments) -> Tensor | None:
-    x, weight, bias, stride, padding, dilation, transposed, _, groups = args
+    x, weight, bias, stride, padding, dilation, transposed, output_padding, groups = args
     tensors = [x, weight] if bias is None else [x, weight, bias]
-    if transposed or kwargs or not _plain(*tensors) or not _contiguous(*tensors):
+    if kwargs or not _plain(*tensors) or not _contiguous(*tensors):
         return None
     axes = x.ndim - 2
     if axes < 1 or weight.ndim != x.ndim or {len(stride), len(padding), len(dilation)} != {axes}:
         return None
+    if transposed:
+        usual = groups == 1 and len(output_padding) == axes and not any(output_padding)
+        return _transposed(x, weight, bias, stride, padding, dilation) if usual else None
     if x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
         return None
     if bias is not None and bias.shape != weight.shape[:1]:
         return None
     places = _slid(x.shape[2:], weight.shape[2:], stride, padding, dilation)
     return None if places is None else _empty((x.shape[0], weight.shape[0], *places), x)
+
+
+def _transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> Tensor | None:
+    if x.shape[1] != weight.shape[0] or (bias is not None and bias.shape != weight.shape[1:2]):
+        return None
+    if 0 in x.shape or 0 in weight.shape or min(*stride, *dilation) < 1 or min(padding) < 0:
+        return None
+    sizes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
+    places = [(n - 1) * s - 2 * p + (k - 1) * d + 1 for n, k, s, p, d in sizes]
+    return None if min(places) < 1 else _empty((x.shape[0], weight.shape[1], *places), x)
 
 
 def _pooled(
