@@ -35,6 +35,12 @@ def wait_for(path: Path, process: "subprocess.Popen[str]", since: float = 0.0) -
         time.sleep(0.002)
 
 
+def newest(run: Path) -> str:
+    """Name of the last checkpoint; empty before the first."""
+    folder = run / "checkpoints"
+    return max([p.name for p in folder.iterdir() if p.name[0] == "s"] if folder.is_dir() else [], default="")
+
+
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Weights of the run that nothing interrupts."""
@@ -45,23 +51,21 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_killed_ten_times_a_run_ends_with_the_same_bytes(tmp_path: Path, straight: bytes) -> None:
-    """SIGKILL: twice before the first checkpoint, then at random instants."""
+    """SIGKILL: twice before the first checkpoint, then at random instants, some of them behind a new one."""
     chance, run, steps = random.Random(), tmp_path / "run", []
     process = start(tmp_path, *TRAIN, "--out", "run")
     wait_for(run / "recipe.json", process)
     for life in range(10):
-        time.sleep(0 if life < 2 else chance.uniform(0, 0.25))
+        if life >= 2:
+            limit = time.monotonic() + 60
+            while life % 2 == 0 and newest(run) == steps[-1] and time.monotonic() < limit:
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0, 0.25))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         if (run / "model.safetensors").exists():
             break
-        folder = run / "checkpoints"
-        steps.append(
-            max(
-                [p.name for p in folder.iterdir() if p.name[0] == "s"] if folder.is_dir() else [""],
-                default="",
-            )
-        )
+        steps.append(newest(run))
         began = (run / "versions.json").stat().st_mtime if (run / "versions.json").exists() else 0.0
         process = start(tmp_path, "resume", "run", "--checkpoint-every", "9", "--quiet")
         wait_for(run / "versions.json", process, since=began)
