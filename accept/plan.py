@@ -28,16 +28,16 @@ PLAN = (
     Row("mlp_digits", 5),
     Row("mlp_mnist", 5),
     Row("mnist_best_61k", 3, 0.996),
-    Row("autoencoder_digits", 3, 0.0094),  # better than ten principal components
-    Row("autoencoder_mnist", 3, 0.0176),  # than 30
-    Row("autoencoder_conv_digits", 3, 0.0094),
-    Row("autoencoder_conv_mnist", 3, 0.0176),
-    Row("autoencoder_sparse_mnist", 3),
-    Row("autoencoder_denoising_mnist", 3),
     Row("rnn_digits", 5),
     Row("lstm_digits", 5),
     Row("gru_digits", 5),
     Row("rnn_mnist", 3),
     Row("lstm_mnist", 3),
     Row("gru_mnist", 3),
+    Row("autoencoder_digits", 3, 0.0094),  # better than ten principal components
+    Row("autoencoder_mnist", 3, 0.0176),  # than 30
+    Row("autoencoder_conv_digits", 3, 0.0094),
+    Row("autoencoder_conv_mnist", 3, 0.0176),
+    Row("autoencoder_sparse_mnist", 3),
+    Row("autoencoder_denoising_mnist", 3),
 )

@@ -17,14 +17,14 @@ from heirloom.__main__ import main
 
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 """A fenced block: its language, its title, what is in it."""
-RUN = ("console", "python")
+RUN = ("console", "python", "csv")
 
 
 class Session:
     """One reader at one page.
 
     A ``console`` block has commands behind ``$`` and what they print, on stdout and stderr, below. ``...``
-    stands for anything. A ``python`` block with a title is a file; else it is run, with what earlier ones
+    stands for anything. A block with a title is a file; else Python is run, with what earlier ones
     have defined, and ``print(...)  # x`` must print x.
     """
 

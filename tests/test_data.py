@@ -52,7 +52,7 @@ def test_unknown_names() -> None:
         load_data("digits").split("train+tests")
     with pytest.raises(HeirloomError, match="names a split twice"):
         load_data("digits").split("test+test")
-    assert list(DATA) == ["digits", "mnist", "fashion_mnist"]
+    assert list(DATA) == ["digits", "mnist", "fashion_mnist", "cifar10", "cifar100"]
 
 
 def _splitmix(state: int) -> int:

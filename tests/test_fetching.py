@@ -28,9 +28,9 @@ from conftest import Heirloom
 from test_idx import idx, images, labels
 
 import heirloom as package
-from heirloom.data import fetching, load_data, published, roots
+from heirloom.data import DATA, fetching, load_data, published, roots
 from heirloom.data.fetching import Watcher, fetch
-from heirloom.data.published import NAMES, PublishedFile
+from heirloom.data.published import NAMES, PublishedArchive, PublishedFile
 from heirloom.errors import HeirloomError
 
 KEY = Path(__file__).parent / "localhost_test_key.pem"
@@ -261,13 +261,41 @@ def test_checksums_of_packed_files(server: Server, tmp_path: Path, monkeypatch: 
 
 
 def test_the_checksums_are_of_the_published_files() -> None:
-    for name, files in published.FILES.items():
+    for name in ("mnist", "fashion_mnist"):
+        files = published.FILES[name]
         assert name == "mnist" or [f.size for f in files] == [47040016, 60008, 7840016, 10008]
         assert [f.name for f in files] == list(NAMES)
         assert len({f.sha256 for f in files}) == 4
         assert all(len(bytes.fromhex(f.sha256)) == 32 for f in files)
         assert all(mirror.startswith("https://") for mirror in published.MIRRORS[name])
-    assert set(published.FILES) == set(published.MIRRORS)
+    assert set(published.FILES) == set(published.MIRRORS) == {*DATA} - {"digits"}
+    for name in ("cifar10", "cifar100"):
+        (archive,) = published.FILES[name]
+        assert archive.sha256 == published.CIFAR_SUMS[f"{archive.name}.gz"]
+        assert len(bytes.fromhex(archive.sha256)) == 32
+        assert all(mirror.startswith("https://") for mirror in published.MIRRORS[name])
+
+
+def test_an_archive_is_fetched_packed_and_never_unpacked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = PublishedArchive(NAMES[0], len(BODY), hashlib.sha256(BODY).hexdigest())
+    monkeypatch.setitem(published.FILES, "cifar10", (file,))
+    server.special[FIRST] = [cut(len(BODY) // 2)]
+    folder = fetch("cifar10", tmp_path, mirrors=[server.url], context=TRUST)
+    assert (folder / FIRST).read_bytes() == BODY
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", FIRST]
+    asked = len(server.asked)
+    fetch("cifar10", tmp_path, mirrors=[], context=TRUST)
+    assert len(server.asked) == asked
+    for bad, why in (
+        (BODY[:-1], "bytes instead of"),
+        (BODY + b"x", "more than"),
+        (b"\0" * len(BODY), "its SHA-256 is"),
+    ):
+        (folder / FIRST).write_bytes(bad)
+        with pytest.raises(HeirloomError, match=why):
+            fetch("cifar10", tmp_path)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, len(BODY) // 2, len(BODY) - 1])
@@ -443,7 +471,7 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
 
 DRIVER = """
 import json, ssl, sys
-from heirloom.data import fetching, published
+from heirloom.data import DATA, fetching, published
 from heirloom.errors import HeirloomError
 url, key, root, files = sys.argv[1:]
 published.FILES["mnist"] = tuple(published.PublishedFile(*file) for file in json.loads(files))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.generator import commands, errata, faults, networks, python, recipes
+from docs.generator.markdown import consoles
 from heirloom.recipes import RECIPES
 
 ROOT = networks.ROOT
@@ -18,6 +19,24 @@ COPIED = {
     "CONTRIBUTING.md": "contributing.md",
 }
 """Files of the repository that are pages as they are."""
+NEXT = {
+    "networks/index.md": "[Errata](../errata.md) has the numbers that are printed wrong; "
+    "[your own network](../own.md) is counted by the same commands.",
+    "errata.md": "Check the numbers that you show yourself: [for lecturers](lecturer.md).",
+    "recipes.md": "[Results](results.md) has every run; [reproducibility](reproducibility.md) says when "
+    "two are equal.",
+    "results.md": "[Recipes](recipes.md) says how each was trained, [speed](speed.md) how long it takes "
+    "elsewhere.",
+    "speed.md": "[Reproducibility](reproducibility.md) says what changes a result, and what does not.",
+    "reference/commands.md": "The same in Python: [functions and classes](python.md). In use: "
+    "[for practitioners](../practitioner.md).",
+    "reference/python.md": "In use: [for researchers](../researcher.md), [your own network](../own.md).",
+    "reference/errors.md": "[When something goes wrong](../trouble.md) has examples.",
+    "contributing.md": "The [file of LeNet-5](code/lenet5.md) is an example; [changes](changes.md) says "
+    "what is new.",
+    "changes.md": "[Home](index.md), or [what is missing](contributing.md).",
+}
+"""What the reader of a page that is not written here may need next."""
 
 
 def main(folder: Path) -> None:
@@ -36,8 +55,13 @@ def main(folder: Path) -> None:
 
 def pages() -> Iterator[tuple[str, str]]:
     """Every page, written or made: its path, and its text."""
+    for place, text in _bare_pages():
+        yield place, f"{text.rstrip()}\n\n## What next\n\n{NEXT[place]}\n" if place in NEXT else text
+
+
+def _bare_pages() -> Iterator[tuple[str, str]]:
     for path in sorted(WRITTEN.glob("*.md")):
-        yield path.name, path.read_text(encoding="utf-8")
+        yield path.name, consoles(path.read_text(encoding="utf-8"))
     for place, page in COPIED.items():
         yield page, linked((ROOT / place).read_text(encoding="utf-8"), (ROOT / place).parent)
     yield from networks.pages()

@@ -60,3 +60,27 @@ def sections(docstring: str) -> dict[str, str]:
     """The parts of a file's docstring: what stands before ``Source:``, and after each such word."""
     parts = re.split(r"^(Source|Departs|Chosen|Cost):", docstring, flags=re.MULTILINE)
     return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+def consoles(text: str) -> str:
+    """A page with its ``console`` blocks as HTML: what is copied from one are its commands alone."""
+    return re.sub(
+        r"^```console\n(.*?)^```$", lambda found: _console(found[1]), text, flags=re.DOTALL | re.MULTILINE
+    )
+
+
+def _console(text: str) -> str:
+    lines, commands = [], []
+    for line in text.splitlines():
+        shown = html.escape(line, quote=False)
+        if line.startswith("$ "):
+            commands.append(line[2:])
+            lines.append(f'<span class="gp">$ </span>{shown[2:]}')
+        else:
+            # An error is one long line, a table must keep its columns.
+            lines.append(
+                f'<span class="go{" fault" if line.startswith("heirloom: ") else ""}">{shown}</span>'
+            )
+    copied = html.escape("\n".join(commands)).replace("\n", "&#10;")
+    inside = "\n".join(lines)
+    return f'<div class="highlight" data-copy="{copied}"><pre><code>{inside}\n</code></pre></div>'

@@ -4,7 +4,6 @@ import ast
 import csv
 import importlib
 import inspect
-import json
 import re
 import statistics
 import typing
@@ -14,10 +13,11 @@ from pathlib import Path
 
 from docs.generator.markdown import code, counted, escaped, prose, sections, table
 from docs.generator.python import described
-from heirloom.accounting import Summary, size_text, summary
-from heirloom.auditing import Verdict, verdict
+from heirloom.accounting import size_text
+from heirloom.auditing import Verdict, audit
+from heirloom.auditing.readings import books
 from heirloom.differences import diff, difference_table
-from heirloom.models import MODELS, claims, list_models
+from heirloom.models import MODELS, list_models
 from heirloom.recipes import RECIPES, find_recipe, headline, published_result
 from heirloom.tables import readable_depth, summary_table
 
@@ -27,12 +27,6 @@ ALIKE = 16
 """Differences between two networks up to which a page lists them."""
 LONG = 100
 """Rows from which on networks are too long to have so few."""
-
-
-@cache
-def books(name: str, args: str = "{}") -> Summary:
-    """The accounts of a network, as published or with the arguments that a JSON object gives."""
-    return summary(name, **json.loads(args))
 
 
 def groups() -> dict[str, list[str]]:
@@ -113,6 +107,11 @@ def page(name: str) -> str:
         *_claims(name),
         *_nearest(name),
         *_results(name),
+        "## What next",
+        f"Train it: `heirloom train {name} --data DATA` ([recipes](../recipes.md)). Bring in trained "
+        f"weights: "
+        f"`heirloom import FILE --as {name} -o FILE` ([weights of others](../weights.md)). Compare it: "
+        f"`heirloom diff {name} OTHER` ([all networks](index.md)).",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -188,7 +187,7 @@ def printed(value: int | tuple[int, ...] | str) -> str:
 @cache
 def verdicts(name: str) -> tuple[Verdict, ...]:
     """The published numbers of a network, checked."""
-    return tuple(verdict(name, claim, books(name, json.dumps(claim.args))) for claim in claims(name))
+    return tuple(audit(name))
 
 
 def _claims(name: str) -> Iterator[str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from heirloom.data import Dataset, load_data
     from heirloom.data.fetching import fetch
     from heirloom.data.preprocessing import Preprocess
+    from heirloom.data.statistics import Statistics, stats
+    from heirloom.diagnosis import Diagnosis, doctor
     from heirloom.differences import Difference, diff
     from heirloom.errors import HeirloomError
     from heirloom.evaluation import Evaluation, evaluate
@@ -48,6 +50,8 @@ _HOMES = {
     "data": ("Dataset", "load_data"),
     "data.preprocessing": ("Preprocess",),
     "data.fetching": ("fetch",),
+    "data.statistics": ("Statistics", "stats"),
+    "diagnosis": ("Diagnosis", "doctor"),
     "recipes": ("Recipe", "find_recipe"),
     "training": ("resume", "train"),
     "evaluation": ("Evaluation", "evaluate"),
@@ -62,11 +66,13 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Card", "Claim", "Dataset", "Difference", "Evaluation", "Explanation", "HeirloomError", "Imported",
-    "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Summary", "Trace", "Verdict", "Worksheet",
-    "audit", "audit_lectures", "audit_table", "contradictions", "create_model", "dense", "diff", "draw",
-    "evaluate", "explain", "fetch", "find_recipe", "list_models", "load_data", "load_model", "load_weights",
-    "predict", "report", "resume", "save_model", "summary", "trace", "train", "worksheet",
+    "Card", "Claim", "Dataset", "Diagnosis", "Difference", "Evaluation", "Explanation", "HeirloomError",
+    "Imported", "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Statistics", "Summary",
+    "Trace", "Verdict", "Worksheet",
+    "audit", "audit_lectures", "audit_table", "contradictions", "create_model", "dense", "diff", "doctor",
+    "draw", "evaluate", "explain", "fetch", "find_recipe", "list_models", "load_data", "load_model",
+    "load_weights", "predict", "report", "resume", "save_model", "stats", "summary", "trace", "train",
+    "worksheet",
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from heirloom.data import load_data
+from heirloom.data import absolute, load_data, short_name
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, is_folder, write_atomically
@@ -32,7 +32,7 @@ def evaluate(
 
     Args:
         run: Run directory or weights file.
-        data: Name of a data set; by default the one that a run was trained on.
+        data: Name of a data set, or path of images; by default what a run was trained on.
         split: ``train``, ``val``, ``test``, or several joined by ``+``.
         model: As in `load_model`.
 
@@ -48,8 +48,8 @@ def evaluate(
     if data is None and not is_folder(run):
         raise HeirloomError("E-data", f"which data shall {run} be evaluated on?", remedy="add --data")
     own = Run(run).recipe.data if is_folder(run) else ""
-    data = data or own
-    dataset = load_data(data)
+    data = absolute(data or own)
+    dataset = load_data(data, fit=loaded.card.preprocess)
     task = task_of(loaded.card)
     check_classes(loaded.card, task.classes(dataset), run)
     chosen = dataset.split(split)
@@ -63,7 +63,7 @@ def evaluate(
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)
         # Another data set than the run's own is told apart by name.
-        name = f"{'' if data == own else f'{data}-'}{split}-center"
+        name = f"{'' if data == own else f'{short_name(data)}-'}{split}-center"
         Run(run).write_json(f"evaluations/{name}.json", found.as_dict())
         write_atomically(folder / f"{name}.csv", found.as_csv().encode())
     return found

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,11 @@ from torch import Tensor, nn
 from heirloom.averaging import MovingAverage
 from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
-from heirloom.data import Dataset, Split, load_data
+from heirloom.data import Dataset, Split, is_path, load_data
 from heirloom.data.augmentation import AUGMENTATIONS
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
-from heirloom.files import sha256
 from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
@@ -61,8 +61,8 @@ class Job:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.task = TASKS[recipe.task]
-        dataset = load_data(recipe.data)
-        self.notes = dataset.notes
+        dataset = _dataset(recipe)
+        self.notes, self.bad_files = dataset.notes, dataset.bad
         chosen = dataset.split(recipe.split)
         limit = recipe.train_limit or len(chosen)
         chosen = Split(chosen.images[:limit], chosen.labels[:limit])
@@ -77,7 +77,7 @@ class Job:
                 layer.weight.data = layer.weight.data.contiguous(memory_format=self._format)
         self.train = self._ready(chosen)
         self._levels = self.card.preprocess.levels()
-        self._data = sha256(chosen.images.numpy().tobytes() + chosen.labels.numpy().tobytes())
+        self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
         self.loss = self.task.loss(recipe, self.card.preprocess)
@@ -284,6 +284,24 @@ def _format(model: nn.Module, device: torch.device) -> torch.memory_format:
     return torch.channels_last if many and device.type == "cpu" else torch.contiguous_format
 
 
+def _fingerprint(split: Split) -> str:
+    """Hexadecimal SHA-256 of images and labels, piece by piece: they may be larger than the memory."""
+    digest = hashlib.sha256()
+    for part in split.images.split(1024):
+        digest.update(part.contiguous().numpy().data)
+    digest.update(split.labels.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _dataset(recipe: Recipe) -> Dataset:
+    """The data. Images of one's own are stored in the size that the network takes, which is asked first."""
+    if not is_path(recipe.data):
+        return load_data(recipe.data)
+    with torch.device("meta"), faults_of(recipe.model, "its input size"):
+        size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
+    return load_data(recipe.data, fit=Preprocess(tuple(size), recipe.box) if size else None)
+
+
 def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
     """The network of a recipe, with as many classes and channels as its task and the data have."""
     if not len(split):
@@ -294,7 +312,10 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
     given["in_chans"] = split.images.shape[1]
     args = arguments(recipe.args.split())
     for key in given.keys() & args.keys():
-        raise HeirloomError("E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}")
+        if args[key] != given[key]:
+            raise HeirloomError(
+                "E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}, {given[key]}"
+            )
     args |= {key: value for key, value in given.items() if takes(recipe.model, key)}
     model = create_model(recipe.model, **args)
     if not any(True for _ in model.parameters()):

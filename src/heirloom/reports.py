@@ -94,7 +94,8 @@ def _judged(run: Run, loaded: LoadedModel, model: str | None) -> Judged:
     if not (answers.is_file() and answers.with_suffix(".json").is_file()):
         evaluate(run.path, model=model)
     evaluation = run.read_json("evaluations/test-center.json")
-    images, fit = load_data(run.recipe.data).split("test").images, loaded.card.preprocess.fit
+    preprocess = loaded.card.preprocess
+    images, fit = load_data(run.recipe.data, fit=preprocess).split("test").images, preprocess.fit
     try:
         with answers.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -15,9 +15,12 @@ from typing import Any
 import torch
 
 from heirloom.checkpoints import Checkpoint, newest_checkpoint, save_checkpoint
+from heirloom.data import absolute
+from heirloom.data.listing import bad_files_csv
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import kept_of
 from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step, as_line
+from heirloom.files import write_atomically
 from heirloom.job import Job
 from heirloom.kernels import native
 from heirloom.memory import keep_freed_memory
@@ -53,7 +56,7 @@ def train(
 
     Args:
         recipe: What to compute, or the name of a recipe or a model.
-        data: Name of a data set, where ``recipe`` is a model's name.
+        data: Name of a data set or path of images, where ``recipe`` is a model's name.
         name: What the run is called; by default the recipe's name, or its model and data.
         out: The run directory, absent or empty; by default ``runs/<name>-001``, counting up.
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
@@ -69,6 +72,7 @@ def train(
     found, recipe = find_recipe(recipe, data) if isinstance(recipe, str) else (run_name(recipe), recipe)
     if recipe.weights:
         recipe = dataclasses.replace(recipe, weights=str(Path(recipe.weights).resolve()))
+    recipe = dataclasses.replace(recipe, data=absolute(recipe.data))
     return _train(recipe, name or found, out, device, threads, checkpoint_every)
 
 
@@ -90,6 +94,8 @@ def _train(
     job.begin()  # all that can fail on wrong input fails now, before a folder is made
     kernels = native.find() if natively and job.natively() else PLAIN
     run = create_run(recipe, name, place, threads, out, kernels)
+    if job.bad_files:
+        write_atomically(run.path / "bad_files.csv", bad_files_csv(job.bad_files))
     return _go(run, job, threads, helpers, kernels, checkpoint_every, [])
 
 

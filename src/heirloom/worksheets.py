@@ -163,9 +163,9 @@ def worksheet(
         )
     order = {place: number for number, place in enumerate(found)}
     chosen = sorted(_drawn(found, seed)[:blank], key=lambda b: order[b])
-    what = "number" if blank == 1 else f"{blank} numbers"
+    what = "missing number" if blank == 1 else f"{blank} missing numbers"
     network = f"{books.trace.model}, input {size_text(books.trace.input_size)}"
-    title = f"{network}, sheet {seed}: find the missing {what}"
+    title = f"{network}, sheet {seed}: find the {what}"
     return Worksheet(replace(table, title=title), tuple(chosen))
 
 

@@ -1,5 +1,6 @@
 """What is read off a network's books: the numbers that papers and lectures print about it."""
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
@@ -12,13 +13,13 @@ from heirloom.rows import Row
 
 
 @cache
-def _published(model: str, args: tuple[tuple[str, Any], ...]) -> Summary:
-    return summary(model, **dict(args))
+def _published(model: str, args: str) -> Summary:
+    return summary(model, **json.loads(args))
 
 
 def books(model: str, args: dict[str, Any] | None = None) -> Summary:
     """The books of a published network, which do not change while the program runs."""
-    return _published(model, tuple(sorted((args or {}).items())))
+    return _published(model, json.dumps(args or {}, sort_keys=True))
 
 
 def measured(quantity: str, layer: str, books: Summary) -> int | tuple[int, ...]:

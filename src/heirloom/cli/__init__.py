@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import heirloom
-from heirloom.cli import answers, arrivals, books, pictures, runs
+from heirloom.cli import answers, arrivals, books, data_checks, pictures, runs
 
 app = typer.Typer(
     help="The classic convolutional networks, exactly as published. --debug shows where an error comes from.",
@@ -48,3 +48,5 @@ app.command()(answers.predict)
 app.command()(pictures.draw)
 app.command("import")(arrivals.import_)
 app.command()(arrivals.fetch)
+app.command()(data_checks.doctor)
+app.command()(data_checks.stats)

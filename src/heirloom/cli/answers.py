@@ -13,7 +13,7 @@ from heirloom.errors import HeirloomError
 
 def evaluate(
     run: RunOrFile,
-    data: Annotated[str | None, typer.Option(help="Data set; by default the run's own.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set or folder; by default the run's own.")] = None,
     split: Annotated[str, typer.Option(help="train, val, test, or several joined by +.")] = "test",
     model: OwnModel = None,
     data_root: DataRoots = None,

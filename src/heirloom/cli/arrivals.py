@@ -70,7 +70,7 @@ def import_(
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set: mnist or fashion_mnist.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="mnist, fashion_mnist, cifar10 or cifar100.")],
     data_root: Annotated[
         Path | None,
         typer.Option(

@@ -21,7 +21,9 @@ def train(
     recipe: Annotated[
         str, typer.Argument(metavar="RECIPE|MODEL", help="Recipe, network, file.py:Class, or recipe.json.")
     ],
-    data: Annotated[str | None, typer.Option(help="Data set to learn, such as digits.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Data set to learn, such as digits, or a folder: ./photos.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable."),

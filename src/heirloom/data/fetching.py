@@ -14,7 +14,7 @@ from typing import IO
 
 import filelock
 
-from heirloom.data import check_data
+from heirloom.data import check_data, is_path
 from heirloom.data.published import FILES, MIRRORS, PublishedFile
 from heirloom.data.roots import all_roots, stored
 from heirloom.errors import HeirloomError, printable
@@ -67,7 +67,8 @@ def fetch(
     """
     check_data(name)
     if name not in FILES:
-        raise HeirloomError("E-data", f"{name} needs no download", why="it comes with scikit-learn")
+        why = "it is a folder or file of your own" if is_path(name) else "it comes with scikit-learn"
+        raise HeirloomError("E-data", f"{name} needs no download", why=why)
     watcher = watcher or Watcher()
     folder = (Path(root) if root is not None else all_roots()[0]) / name
     if not _missing(name, folder):  # perhaps in a place that we may only read

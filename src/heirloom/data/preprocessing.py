@@ -61,6 +61,8 @@ class Preprocess:
         ratio = min(room_h / h, room_w / w)
         new = (max(1, round(h * ratio)), max(1, round(w * ratio)))
         images = _resized(images, new)
+        if new == (height, width):
+            return images  # as they are, which may be a file that is mapped into memory
         top, left = (height - new[0]) // 2, (width - new[1]) // 2
         return F.pad(images, (left, width - new[1] - left, top, height - new[0] - top))
 

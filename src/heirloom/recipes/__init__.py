@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from heirloom.data import short_name
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS, UNPUBLISHED, takes
 from heirloom.recipes.published import Published
@@ -29,18 +30,18 @@ RECIPES = (
     "mlp_digits",
     "mlp_mnist",
     "mnist_best_61k",
-    "autoencoder_digits",
-    "autoencoder_mnist",
-    "autoencoder_conv_digits",
-    "autoencoder_conv_mnist",
-    "autoencoder_sparse_mnist",
-    "autoencoder_denoising_mnist",
     "rnn_digits",
     "lstm_digits",
     "gru_digits",
     "rnn_mnist",
     "lstm_mnist",
     "gru_mnist",
+    "autoencoder_digits",
+    "autoencoder_mnist",
+    "autoencoder_conv_digits",
+    "autoencoder_conv_mnist",
+    "autoencoder_sparse_mnist",
+    "autoencoder_denoising_mnist",
 )
 """Names of the recipes; each is a file of this folder."""
 
@@ -101,8 +102,8 @@ def _find(name: str, data: str | None) -> tuple[str, Recipe]:
 
 
 def run_name(recipe: Recipe) -> str:
-    """A name fit for a folder: of ``nets/mine.py:Net`` the part ``Net``, and the data set."""
-    return f"{recipe.model.rpartition(':')[2]}_{recipe.data}"
+    """A name fit for a folder: of ``nets/mine.py:Net`` the part ``Net``, and of the data their short name."""
+    return f"{recipe.model.rpartition(':')[2]}_{short_name(recipe.data)}"
 
 
 def headline(name: str) -> str:

@@ -25,7 +25,7 @@ class Recipe:
     """
 
     model: str  # name of a network, or file.py:Class
-    data: str  # name of a data set
+    data: str  # name of a data set, or path of images of one's own
     args: str = ""  # arguments of the network: "version=v1.5 shortcut=A"
     task: Literal["classify", "reconstruct"] = "classify"  # reconstruct: give the input back, without labels
     split: str = "train"  # what is trained on; a split "val" that is not part of it is validated on

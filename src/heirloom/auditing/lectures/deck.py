@@ -45,6 +45,24 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """Several numbers of ours, added."""
+
+    counts: tuple[Count, ...]
+
+    @property
+    def text(self) -> str:
+        """Where they stand."""
+        return " + ".join(count.text for count in self.counts)
+
+    def value(self) -> Value:
+        """What they come to."""
+        found = [count.value() for count in self.counts]
+        assert all(isinstance(value, int) for value in found)
+        return sum(value for value in found if isinstance(value, int))
+
+
+@dataclass(frozen=True)
 class Formula:
     """A number of ours that follows from others: ``100 x 576 / 34987``."""
 
@@ -95,7 +113,7 @@ class World:
         return ""
 
 
-Ours = Count | Formula | Worked | Told | World
+Ours = Count | Sum | Formula | Worked | Told | World
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ def _side(side: int) -> int:
     return side
 
 
+def _one_column() -> tuple[int, ...]:
+    """A filter of conv3 that sees the maps of one column of conv2."""
+    attrs = {name: books("alexnet").trace[name].attrs for name in ("conv2", "conv3")}
+    return (*attrs["conv3"]["kernel"], attrs["conv2"]["out_maps"] // attrs["conv2"]["groups"])
+
+
 LENET = (
     Says(32, "1998", "year of LeNet-5", World("a year")),
     Says(35, "2", "convolutional layers, as in the code below", Count("lenet5_relu_max", "conv_layers")),
@@ -210,7 +216,7 @@ FEATURES = (
         "filter of conv3",
         Count("alexnet", "filter", "conv3"),
         why="conv3 is where the two columns meet: its filters see the maps of both",
-        theirs=Worked("the maps of one of the two columns of conv2", lambda: (3, 3, 128)),
+        theirs=Worked("the maps of one of the two columns of conv2", _one_column),
     ),
     Says(276, "384", "maps of conv4", Count("alexnet", "maps", "conv4")),
     Says(276, "3x3x192", "filter of conv4", Count("alexnet", "filter", "conv4")),

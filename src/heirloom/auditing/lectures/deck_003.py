@@ -1,6 +1,20 @@
 """Lecture deck 003, "CNN examples, autoencoder, RNN": what it says, and what of it holds."""
 
-from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Told, World, names, texts, whole
+from fractions import Fraction
+
+from heirloom.auditing.lectures.deck import (
+    Count,
+    Deck,
+    Formula,
+    Says,
+    Told,
+    Worked,
+    World,
+    names,
+    texts,
+    whole,
+)
+from heirloom.recipes import find_recipe
 
 _SET = World("the size of a data set")
 _LENET = (
@@ -36,6 +50,13 @@ def _table(model: str, rows: tuple[tuple[int, str, str, str, str], ...]) -> tupl
     return tuple(found)
 
 
+def _epochs() -> Fraction:
+    """Passes over the 60,000 images of MNIST in Caffe's own training."""
+    _, recipe = find_recipe("lenet_caffe_mnist")
+    assert recipe.max_steps is not None
+    return Fraction(recipe.max_steps * recipe.batch_size, 60_000)
+
+
 LENET = (
     *_table("lenet_caffe", _LENET),
     Says(
@@ -51,7 +72,7 @@ LENET = (
         30,
         "75",
         "epochs of training",
-        Formula("10000 x 64 / 60000"),
+        Worked("steps of the recipe lenet_caffe_mnist, times its batch, by 60,000 images", _epochs),
         why="Caffe's own training of this network, lenet_solver.prototxt, takes 10,000 steps of 64 images",
     ),
     Says(

@@ -1,6 +1,6 @@
 """Lecture deck 004, "CNN and classic networks": what it says, and what of it holds."""
 
-from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Told, World, names, texts, whole
+from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Sum, Told, World, names, texts, whole
 
 _SEVEN = "five convolutions and three fully connected layers; seven are the layers without the output"
 _TABLE = (
@@ -37,6 +37,10 @@ def _table() -> tuple[Says, ...]:
     return tuple(found)
 
 
+def _of_lenet(*layers: str) -> Sum:
+    return Sum(tuple(Count("lenet5", "parameters", layer) for layer in layers))
+
+
 LENET = (
     Says(29, "5", "layers of LeNet-5", Count("lenet5", "depth")),
     Says(112, "1998", "year of LeNet-5", World("a year")),
@@ -44,7 +48,7 @@ LENET = (
         116,
         r"\approx 1,500",
         "parameters of LeNet-5's convolutions",
-        Formula("156 + 1516"),
+        _of_lenet("c1", "c3"),
         why="C3 alone has as many; C1 has 156 more, and C5, a convolution too, is counted below",
         theirs=Count("lenet5", "parameters", "c3"),
     ),
@@ -54,7 +58,7 @@ LENET = (
         122,
         "0",
         "parameters of LeNet-5's pooling",
-        Formula("12 + 32"),
+        _of_lenet("s2", "s4"),
         why="the paper's subsampling is trained: a weight and a bias for each map; plain pooling has none",
         theirs=Count("lenet5_softmax", "pool_parameters"),
     ),
@@ -62,7 +66,7 @@ LENET = (
         125,
         r"\approx 60,000",
         "parameters of C5 and F6",
-        Formula("48120 + 10164"),
+        _of_lenet("c5", "f6"),
     ),
     Says(
         127,
@@ -159,17 +163,19 @@ COMPARED = (
         for name in ("alexnet", "vgg16")
     ),
 )
-_MOPS = "34275 + 576 + 123 + 13"
+_OPERATIONS = (
+    # line, operations in millions, as printed
+    (240, "34275", "convolution"),
+    (241, "576", "deconvolution"),
+    (242, "123", "ReLU"),
+    (243, "13", "pooling"),
+)
+_MOPS = " + ".join(text for _, text, _ in _OPERATIONS)
 TESLA = (
     Says(227, "99.9999...", "per cent, the long tail", World("an aim")),
     *(
         Says(line, text, f"million operations, {kind}", World("a measurement"))
-        for line, text, kind in (
-            (240, "34275", "convolution"),
-            (241, "576", "deconvolution"),
-            (242, "123", "ReLU"),
-            (243, "13", "pooling"),
-        )
+        for line, text, kind in _OPERATIONS
     ),
     Says(
         240,
