@@ -178,7 +178,17 @@ def test_everything_missing_can_be_worked_out(name):
         # One input: the row above, or the one that is named.
         above = rows[names.index(source)] if source in names else rows[place - 1]
         layer = read_layer(made)
-        if layer["kernel"]:
+        if layer["kernel"] and kind == "transposed_conv":
+            before = numbers(above[at["output"]])
+            window = zip(before[1:], layer["kernel"], layer["stride"], layer["padding"], strict=True)
+            sizes = [(n - 1) * s - 2 * p + k for n, k, s, p in window]
+            note(row, "output", size_text((layer["maps"][1], *sizes)))
+            steps = zip(pair(above[at["jump"]]), layer["stride"], strict=True)
+            reach = pair(above[at["field"]].replace(",", ""))
+            grown = zip(reach, layer["kernel"], [j // s for j, s in steps], strict=True)
+            fields = [r + (k - 1) * j for r, k, j in grown]
+            note(row, "field", f"{fields[0]:,}" if len(set(fields)) == 1 else size_text(fields))
+        elif layer["kernel"]:
             before = numbers(above[at["output"]])
             sizes = []
             for n, k, s, p in zip(
@@ -196,6 +206,10 @@ def test_everything_missing_can_be_worked_out(name):
         asked = [head for head in ("params", "connections") if missing(row[at[head]])]
         if made.startswith("block "):
             both = block_counts(blocks[made.removeprefix("block ")])
+        elif kind == "transposed_conv":
+            places, given = (math.prod(numbers(r[at["output"]])[1:]) for r in (above, row))
+            weights = math.prod(layer["maps"]) * math.prod(layer["kernel"])
+            both = weights + layer["maps"][1], weights * places + layer["maps"][1] * given
         elif kind == "global_mean":
             both = 0, math.prod(numbers(above[at["output"]]))
         else:
