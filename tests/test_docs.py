@@ -13,11 +13,11 @@ from sessions import BLOCK, RUN, Session, agree, commands, program
 import heirloom
 from docs.generator import __main__ as generator
 from docs.generator import commands as command_page
-from docs.generator import faults, python, sealing
+from docs.generator import faults, networks, python, recipes, sealing
 from docs.generator.markdown import consoles, escaped, prose, sections, table
 from heirloom.cli import app
 from heirloom.errors import STATUS
-from heirloom.recipes import RECIPES
+from heirloom.recipes import RECIPES, find_recipe
 
 ROOT = Path(__file__).parent.parent
 WRITTEN = sorted(path for path in (ROOT / "docs").glob("*.md"))
@@ -121,6 +121,29 @@ def test_recipes_have_results(pages: dict[str, str]) -> None:
     assert (
         "**Reached here.** 98.12 % (5 seeds, standard deviation 0.47)." in pages["recipes.md"]
     )  # RESULTS.md
+
+
+def invented(recipe: str, *reached: float) -> list[dict[str, str]]:
+    """Lines as RESULTS.csv has them, of runs that nobody trained."""
+    error = find_recipe(recipe)[1].task == "reconstruct"
+    shown = {"metric": f"{'mse' if error else 'top1'}@test:center", "accuracy": "", "error": ""}
+    key = "error" if error else "accuracy"
+    return [{"recipe": recipe} | shown | {key: str(value)} for value in reached]
+
+
+def test_results_are_said_by_their_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An autoencoder has an error and no accuracy; the standard deviations are worked out by hand."""
+    lines = [
+        *invented("autoencoder_mnist", 0.012, 0.013, 0.014),
+        *invented("autoencoder_digits", 0.009),
+        *invented("gru_digits", 0.97, 0.99),
+    ]
+    monkeypatch.setattr(networks, "results", lambda: lines)
+    text = recipes.page()
+    assert "**Reached here.** 0.01300 (3 seeds, standard deviation 0.001000)." in text
+    assert "**Reached here.** 0.009000 (1 seed)." in text
+    assert "**Reached here.** 98.00 % (2 seeds, standard deviation 1.41)." in text
+    assert "| 0.01300 (3 seeds, standard deviation 0.001000) |" in networks.page("autoencoder")
 
 
 def test_the_reference_is_complete(pages: dict[str, str], heirloom_help: str) -> None:

@@ -17,6 +17,7 @@ from heirloom.accounting import size_text
 from heirloom.auditing import Verdict, audit
 from heirloom.auditing.readings import books
 from heirloom.differences import diff, difference_table
+from heirloom.measures import ACCURACY, measure_of
 from heirloom.models import MODELS, list_models
 from heirloom.recipes import RECIPES, find_recipe, headline, published_result
 from heirloom.tables import readable_depth, summary_table
@@ -249,10 +250,11 @@ def result(recipe: str) -> str:
     runs = [line for line in results() if line["recipe"] == recipe]
     if not runs:
         return ""
-    reached = [100 * float(run["accuracy"]) for run in runs]
-    spread = f", standard deviation {statistics.stdev(reached):.2f}" if len(reached) > 1 else ""
+    measure = measure_of(runs[0]["metric"])
+    reached = [float(run["accuracy" if measure is ACCURACY else "error"]) for run in runs]
+    spread = f", standard deviation {measure.deviation_text(reached)}" if len(reached) > 1 else ""
     seeds = f"{len(runs)} seed{'s' * (len(runs) > 1)}"
-    return f"{statistics.mean(reached):.2f} % ({seeds}{spread})"
+    return f"{measure.text(statistics.mean(reached))} ({seeds}{spread})"
 
 
 def _results(name: str) -> Iterator[str]:

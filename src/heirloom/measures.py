@@ -46,9 +46,13 @@ class Measure:
 
     def spread_line(self, values: Sequence[float]) -> str:
         """``mean 98.12 %, standard deviation 0.47, 3 seeds``."""
+        words = f"mean {self.text(statistics.mean(values))}"
+        return f"{words}, standard deviation {self.deviation_text(values)}, {len(values)} seeds"
+
+    def deviation_text(self, values: Sequence[float]) -> str:
+        """``0.47``, in points where the measure is a share, or ``0.001234``."""
         deviation = statistics.stdev(values)
-        words = f"{100 * deviation:.2f}" if self.percent else self.text(deviation)
-        return f"mean {self.text(statistics.mean(values))}, standard deviation {words}, {len(values)} seeds"
+        return f"{100 * deviation:.2f}" if self.percent else self.text(deviation)
 
 
 ACCURACY = Measure("top1", "accuracy", percent=True, higher_is_better=True)
