@@ -269,7 +269,7 @@ def _results(name: str) -> Iterator[str]:
             [
                 f"[`{recipe}`](../recipes.md#{recipe})",
                 escaped(headline(recipe)),
-                f"{100 * aim.value:.2f} %{second_hand}" if aim else "·",
+                f"{aim.text}{second_hand}" if aim else "·",
                 result(recipe) or "·",
             ]
         )

@@ -58,7 +58,7 @@ def _recipe(name: str) -> Iterator[str]:
             yield f"**{head}.** {text[:1].upper()}{text[1:]}"
     if aim:
         second_hand = ", which we have second hand" if not aim.verified else ""
-        yield f"**Published.** {100 * aim.value:.2f} %: {escaped(aim.source)}{second_hand}."
+        yield f"**Published.** {aim.text}: {escaped(aim.source)}{second_hand}."
     if reached := result(name):
         yield f"**Reached here.** {reached}."
     own = {key: value for key, value in recipe.as_dict().items() if value != _PLAIN[key]}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from heirloom.measures import measure_of
+
 
 @dataclass(frozen=True)
 class Published:
@@ -18,3 +20,8 @@ class Published:
     source: str
     metric: str = "top1@test:center"
     verified: bool = True
+
+    @property
+    def text(self) -> str:
+        """It as the measure of its metric says it: ``99.05 %``, ``0.003827``."""
+        return measure_of(self.metric).text(self.value)
