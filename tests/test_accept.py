@@ -20,7 +20,7 @@ import pytest
 import run
 from conftest import QUICK
 from plan import PLAN, Row
-from results import page, read_csv
+from results import COLUMNS, page, read_csv
 
 from heirloom.accounting import summary
 from heirloom.errors import HeirloomError
@@ -409,6 +409,35 @@ def test_the_plan_names_recipes_once() -> None:
         assert find_recipe(row.recipe)[0] == row.recipe
         assert row.seeds > 0
         assert row.bound is None or 0 < row.bound < 1
+
+
+def test_the_page_has_a_place_for_every_recipe_of_the_plan() -> None:
+    """With a run that nobody trained for each seed of the plan."""
+    lines = []
+    for number, row in enumerate(PLAN):
+        recipe = find_recipe(row.recipe)[1]
+        read = dict.fromkeys(COLUMNS, "") | dict(
+            recipe=row.recipe, model=recipe.model, data=recipe.data, split=recipe.split, images="5000"
+        )
+        read |= dict(parameters="10", epochs="3", minutes="1.50", n="1000")
+        for seed in range(row.seeds):
+            if recipe.task == "reconstruct":
+                error = 0.005 + 0.001 * seed + 0.0003 * number
+                found = dict(metric="mse@test:center", error=f"{error:.6g}", low=f"{error - 0.0001:.6g}")
+                found["high"] = f"{error + 0.0001:.6g}"
+            else:
+                correct = 970 + number - seed
+                share, low, high = (f"{p:.6f}" for p in (correct / 1000, *wilson(correct / 1000, 1000)))
+                found = dict(metric="top1@test:center", correct=str(correct), accuracy=share)
+                found |= dict(low=low, high=high)
+            lines.append(read | found | {"seed": str(seed)})
+    text = page(lines, PLAN)
+    check_numbers(text, lines, PLAN)
+    section = text.partition("## Autoencoders")[2].partition("\n## ")[0]
+    for row in PLAN:
+        apart = find_recipe(row.recipe)[1].task == "reconstruct"
+        assert (f"[`{row.recipe}`]" in section) == apart
+        assert len(table(text, f"`{row.recipe}`")) == row.seeds
 
 
 def test_the_results_of_this_repository_are_what_collect_writes() -> None:

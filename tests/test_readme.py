@@ -3,6 +3,7 @@
 import csv
 import re
 import shlex
+import statistics
 from pathlib import Path
 
 import pytest
@@ -72,11 +73,11 @@ def test_the_python_runs(
     assert lines[-1].startswith("top1@test:center ")
 
 
-def test_the_errors_are_those_of_the_runs() -> None:
-    """Each row of the table against RESULTS.csv and the recipe's published figure."""
-    lines = list(csv.DictReader((ROOT / "RESULTS.csv").read_text(encoding="utf-8").splitlines()))
-    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*) \| \*?\*?([\d.]+) %\*?\*? \| (\d+) \|$", TEXT, re.MULTILINE)
-    assert {name for name, *_ in rows} == {line["recipe"] for line in lines if line["data"] == "mnist"}
+def check_errors(text: str, lines: list[dict[str, str]]) -> None:
+    """Each row of the table of classifiers on MNIST against their runs and the recipe's published figure."""
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*) \| \*?\*?([\d.]+) %\*?\*? \| (\d+) \|$", text, re.MULTILINE)
+    known = {line["recipe"] for line in lines if line["data"] == "mnist" and line["accuracy"]}
+    assert sorted(name for name, *_ in rows) == sorted(known)
     for name, printed, ours, seeds in rows:
         runs = [line for line in lines if line["recipe"] == name]
         wrong = sum(int(run["n"]) - int(run["correct"]) for run in runs)
@@ -84,6 +85,61 @@ def test_the_errors_are_those_of_the_runs() -> None:
         assert f"{100 * wrong / sum(int(run['n']) for run in runs):.2f}" == ours
         found = published_result(name)
         assert printed == (f"{100 * (1 - found.value):.2f} %" if found else "·")
+
+
+def check_reconstructions(text: str, lines: list[dict[str, str]]) -> None:
+    """Each row of the table of autoencoders on MNIST against their runs and the principal components."""
+    number = r"\*?\*?(0\.\d{4}|·)\*?\*?"
+    rows = re.findall(rf"^\| `(\w+)` \| .* \| {number} \| {number} \| (\d+) \|$", text, re.MULTILINE)
+    known = {line["recipe"] for line in lines if line["data"] == "mnist" and line["error"]}
+    assert sorted(name for name, *_ in rows) == sorted(known)
+    components = {line["recipe"]: line["error"] for line in read_csv(ROOT / "accept" / "pca.csv")}
+    for name, ours, theirs, seeds in rows:
+        errors = [float(line["error"]) for line in lines if line["recipe"] == name]
+        assert len(errors) == int(seeds)
+        assert ours == f"{statistics.mean(errors):.4f}"
+        assert theirs == (f"{float(components[name]):.4f}" if components[name] else "·")
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def test_the_errors_are_those_of_the_runs() -> None:
+    lines = read_csv(ROOT / "RESULTS.csv")
+    check_errors(TEXT, lines)
+    check_reconstructions(TEXT, lines)
+
+
+def test_the_tables_of_errors_are_held_to_the_runs() -> None:
+    """By runs that nobody trained: each kind in its own table, none left out, and no number but the mean."""
+    read = {"data": "mnist", "n": "1000", "correct": "", "accuracy": "", "error": ""}
+    lines = [
+        read | {"recipe": "mlp_mnist", "correct": "980", "accuracy": "0.98"},
+        read | {"recipe": "mlp_mnist", "correct": "970", "accuracy": "0.97"},
+        read | {"recipe": "autoencoder_mnist", "error": "0.0120"},
+        read | {"recipe": "autoencoder_mnist", "error": "0.0126"},
+        read | {"recipe": "autoencoder_sparse_mnist", "error": "0.0050"},
+        read | {"recipe": "autoencoder_digits", "error": "0.0090", "data": "digits"},
+        read | {"recipe": "gru_digits", "correct": "990", "accuracy": "0.99", "data": "digits"},
+    ]
+    found = published_result("mlp_mnist")
+    printed = f"{100 * (1 - found.value):.2f} %" if found else "·"
+    first = f"| `mlp_mnist` | of pixels | {printed} | 2.50 % | 2 |\n"
+    second = (
+        "| `autoencoder_mnist` | through 30 numbers | 0.0123 | 0.0177 | 2 |\n"
+        "| `autoencoder_sparse_mnist` | rarely on | 0.0050 | · | 1 |\n"
+    )
+    check_errors(first + second, lines)
+    check_reconstructions(first + second, lines)
+    for wrong in ("", first.replace("2.50", "2.51"), first.replace("| 2 |", "| 3 |"), first * 2):
+        with pytest.raises(AssertionError):
+            check_errors(wrong + second, lines)
+    for old, wrong in (("0.0123", "0.0124"), ("0.0177", "0.0178"), ("| 2 |", "| 1 |"), ("·", "0.0177")):
+        with pytest.raises(AssertionError):
+            check_reconstructions(first + second.replace(old, wrong), lines)
+    with pytest.raises(AssertionError):
+        check_reconstructions(first, lines)
 
 
 def test_every_network_is_in_the_table() -> None:
