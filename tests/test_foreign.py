@@ -629,6 +629,42 @@ def test_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found.card.args == {}
 
 
+def test_a_network_that_gives_its_input_back(heirloom: Heirloom, tmp_path: Path) -> None:
+    """It has no classes, and what was brought in gives the same images."""
+    torch.manual_seed(0)
+    arguments = ("--arg", "hidden=[9]", "--arg", "code=3", "--preprocess", "none")
+    model = create_model("autoencoder", hidden=[9], code=3).eval()
+    saved(tmp_path / "a.pth", model.state_dict())
+    done = heirloom("import", "a.pth", "--as", "autoencoder", "-o", "a.safetensors", *arguments)
+    assert done.returncode == 0, done.stderr
+    found = load_model(tmp_path / "a.safetensors")
+    assert found.card.classes == ()
+    x = torch.rand(2, 1, 28, 28)
+    assert torch.equal(found.model.eval()(x), model(x))
+    done = heirloom("evaluate", "a.safetensors", "--data", "digits")
+    assert done.stdout.startswith("mse@test:center "), done.stderr
+    named = ("--classes", "10", *arguments)
+    done = heirloom("import", "a.pth", "--as", "autoencoder", "-o", "b.safetensors", *named)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "heirloom: autoencoder has no classes, not 10 [E-argument]\n",
+    )
+
+
+def test_a_network_that_gives_neither_scores_nor_its_input(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\nclass Net(nn.Linear):\n    input_size = (1, 4, 4)\n"
+        "    def __init__(self):\n        super().__init__(4, 3)\n"
+    )
+    path = saved(tmp_path / "a.pth", {"weight": torch.ones(3, 4), "bias": torch.zeros(3)})
+    words = (
+        r"neither a score per class nor an image of its input's shape: .*\(1, 1, 4, 3\) for \(1, 1, 4, 4\)"
+    )
+    with pytest.raises(HeirloomError, match=words) as caught:
+        load_weights(path, f"{tmp_path / 'own.py'}:Net", preprocess="none")
+    assert caught.value.code == "E-argument"
+
+
 # Published networks: their names, their numbers
 
 

@@ -19,6 +19,7 @@ from heirloom.foreign.publisher import Publisher
 from heirloom.foreign.publishers import PUBLISHERS
 from heirloom.foreign.reading import ForeignFile, read_foreign, read_mean_image
 from heirloom.models import create_model, faults_of, plain_name, published_argument, takes
+from heirloom.tasks import TASKS
 from heirloom.weights import Card, LoadedModel
 
 
@@ -91,7 +92,7 @@ def load_weights(
     network.load_state_dict(converted(rows, tensors, network.state_dict()))
     scores = _scores(model, network.eval(), prepared)
     if names is not None and len(names) != scores:
-        raise HeirloomError("E-argument", f"{model} has {scores} classes, not {len(names)}")
+        raise HeirloomError("E-argument", f"{model} has {scores or 'no'} classes, not {len(names)}")
     labels = tuple(names or map(str, range(scores)))
     if takes(model, "num_classes"):
         arguments["num_classes"] = scores
@@ -205,11 +206,24 @@ def _prepared(
 
 @torch.no_grad()
 def _scores(model: str, network: nn.Module, preprocess: Preprocess) -> int:
-    """How many scores the network gives; it is run once, on black."""
+    """How many scores the network gives, 0 for one that gives its input back; it is run once, on black."""
+    images = preprocess(torch.zeros(1, *preprocess.size, dtype=torch.uint8))
     with faults_of(model, "a black image"):
-        found = network(preprocess(torch.zeros(1, *preprocess.size, dtype=torch.uint8)))
-        if tuple(found.shape[:1]) != (1,) or found.ndim != 2:
-            raise ValueError(f"it gives {tuple(found.shape)}, no score per class")
+        found = network(images)
+    size = tuple(found.shape) if isinstance(found, torch.Tensor) else ()
+    reconstructs = size == tuple(images.shape) and not takes(model, "num_classes")
+    if not reconstructs and (len(size) != 2 or size[0] != 1):
+        raise HeirloomError(
+            "E-argument",
+            f"{model} gives neither {' nor '.join(task.wants[0] for task in TASKS.values())}",
+            where="a black image",
+            why=f"{size or type(found).__name__} for {tuple(images.shape)}",
+        )
     if not bool(torch.isfinite(found).all()):
-        raise HeirloomError("E-weights", f"the scores of {model} are not finite", where="a black image")
-    return int(found.shape[1])
+        what = "image" if reconstructs else "scores"
+        raise HeirloomError(
+            "E-weights",
+            f"the {what} of {model} {'is' if reconstructs else 'are'} not finite",
+            where="a black image",
+        )
+    return 0 if reconstructs else size[1]
