@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -118,6 +120,7 @@ def test_errata_have_every_contradiction_and_no_rounding(pages: dict[str, str]) 
 def test_recipes_have_results(pages: dict[str, str]) -> None:
     for name in RECIPES:
         assert f"\n## {name}\n" in pages["recipes.md"]
+    assert "\n| `task` | `classify`, `reconstruct` | `classify` |\n" in pages["recipes.md"]
     assert (
         "**Reached here.** 98.12 % (5 seeds, standard deviation 0.47)." in pages["recipes.md"]
     )  # RESULTS.md
@@ -243,6 +246,30 @@ def test_pieces_of_markdown() -> None:
         "Source": " a\nb\n",
         "Departs": " c",
     }
+    code = "First.\n\nSource: a\n\nArgs:\n    x: b\n\nShape: c\n\nRaises:\n    E: d"
+    assert {word: text.strip() for word, text in sections(code).items()} == {
+        "": "First.",
+        "Source": "a",
+        "Shape": "c",
+    }
+
+
+def test_values_of_an_argument_by_its_type() -> None:
+    assert networks.allowed(Literal["a", "b"]) == "`a`, `b`"
+    assert networks.allowed(Sequence[int]) == "list of whole numbers"
+    assert networks.allowed(float) == "number"
+    assert networks.allowed(bool) == "`true`, `false`"
+    assert networks.allowed(str) == networks.allowed(None) == ""
+
+
+def test_pages_of_networks_are_no_docstrings(pages: dict[str, str]) -> None:
+    for name in heirloom.list_models():
+        text = pages[f"networks/{name}.md"]
+        assert not re.search(r"\b(Args|Raises|Returns|Attributes): |<class ", text)
+    text = pages["networks/autoencoder.md"]
+    assert "the same before they were tuned together.\n\n[Read the file]" in text
+    assert "\n\nShape: input (B, in\\_chans, 28, 28); output the same.\n\n" in text
+    assert "| `hidden` | list of whole numbers |" in text
 
 
 def test_signatures_are_short() -> None:

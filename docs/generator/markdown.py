@@ -57,9 +57,17 @@ def counted(found: Table) -> str:
 
 
 def sections(docstring: str) -> dict[str, str]:
-    """The parts of a file's docstring: what stands before ``Source:``, and after each such word."""
-    parts = re.split(r"^(Source|Departs|Chosen|Cost):", docstring, flags=re.MULTILINE)
-    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+    """The parts of a docstring: what stands before ``Source:``, and after each such word.
+
+    Parts for a reader of the code, such as ``Args:``, end the part before them and are left out.
+    """
+    words, others = (
+        ("Source", "Departs", "Chosen", "Cost", "Shape"),
+        ("Args", "Attributes", "Raises", "Returns"),
+    )
+    parts = re.split(rf"^({'|'.join((*words, *others))}):", docstring, flags=re.MULTILINE)
+    pairs = zip(parts[1::2], parts[2::2], strict=True)
+    return {"": parts[0], **{word: text for word, text in pairs if word in words}}
 
 
 def consoles(text: str) -> str:

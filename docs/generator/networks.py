@@ -7,7 +7,7 @@ import inspect
 import re
 import statistics
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -92,6 +92,7 @@ def page(name: str) -> str:
             (1, 2, 3, 4),
         ),
         *(prose(text) for text in rest),
+        f"Shape: {prose(words['Shape'])}" if "Shape" in words else "",
         f"**Source.** {prose(words['Source'])}",
         f"**What we had to decide.** {_capital(prose(words.get('Departs', 'nothing known')))}",
         f"[Read the file](../code/{file.stem}.md): the network, its initial weights and its published "
@@ -164,18 +165,20 @@ def _arguments(name: str) -> str:
     said = described(_docstrings(name)["class"])
     rows = []
     for argument in inspect.signature(made).parameters.values():
-        choices = typing.get_args(hints.get(argument.name))
-        values = ", ".join(code(str(c)) for c in choices) if choices else _kind(hints.get(argument.name))
+        values = allowed(hints.get(argument.name))
         rows.append([code(argument.name), values, code(str(argument.default)), said.get(argument.name, "")])
     return table(["argument", "values", "by default", ""], rows)
 
 
-def _kind(hint: object) -> str:
-    return (
-        {int: "whole number", float: "number", bool: "`true`, `false`"}.get(hint, "")
-        if isinstance(hint, type)
-        else ""
-    )
+def allowed(hint: object) -> str:
+    """What an argument can be, or a key of a recipe, from its type."""
+    inside = typing.get_args(hint)
+    if typing.get_origin(hint) is Sequence:
+        return f"list of {allowed(inside[0])}s"
+    if inside:
+        return ", ".join(code(str(choice)) for choice in inside)
+    kinds = {int: "whole number", float: "number", bool: "`true`, `false`"}
+    return kinds.get(hint, "") if isinstance(hint, type) else ""
 
 
 def printed(value: int | tuple[int, ...] | str) -> str:

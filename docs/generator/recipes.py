@@ -2,10 +2,11 @@
 
 import ast
 import dataclasses
+import typing
 from collections.abc import Iterator
 
 from docs.generator.markdown import code, escaped, prose, sections, table
-from docs.generator.networks import ROOT, result
+from docs.generator.networks import ROOT, allowed, result
 from heirloom.recipes import RECIPES, Recipe, find_recipe, headline, published_result
 
 FOLDER = ROOT / "src" / "heirloom" / "recipes"
@@ -32,9 +33,9 @@ def _parts() -> Iterator[str]:
         yield from _recipe(name)
     yield "## Every key"
     yield "What `--set` takes, and the values of the general recipe."
-    yield table(
-        ["key", "by default"], [[code(key), _value(value)] for key, value in _PLAIN.items() if _given(value)]
-    )
+    kinds = typing.get_type_hints(Recipe)
+    rows = [[code(key), allowed(kinds[key]), _value(value)] for key, value in _PLAIN.items() if _given(value)]
+    yield table(["key", "values", "by default"], rows)
     yield "[Read the file](code/recipe.md), which says what each key is."
 
 
