@@ -396,6 +396,22 @@ def test_weights_changed_between_the_passes_are_noticed() -> None:
 
 
 @pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("name", ["f6.weight", "output.codes"])
+def test_memory_that_is_pointed_at_outlives_its_tensor(name: str) -> None:
+    """``tensor.data = ...`` lets go of what C still reads on the way back, and nobody notices that."""
+    model, x = create_model("lenet5"), torch.randn(16, 1, 32, 32)
+    layer, _, attribute = name.partition(".")
+    tensor = getattr(getattr(model, layer), attribute)
+    (wanted,) = torch.autograd.grad(model(x).square().sum(), model.c1.weight)
+    loss = model(x).square().sum()
+    tensor.data = torch.zeros_like(tensor)
+    others = [torch.full(tensor.shape, 7e7) for _ in range(50)]  # take the place of what was freed
+    (found,) = torch.autograd.grad(loss, model.c1.weight)
+    assert torch.equal(found, wanted)
+    del others
+
+
+@pytest.mark.usefixtures("on")
 def test_whoever_looks_between_the_layers_sees_them() -> None:
     model, seen = create_model("lenet5_relu_max"), []
     x = torch.randn(16, 1, 32, 32)

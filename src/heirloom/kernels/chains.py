@@ -108,7 +108,8 @@ class _Chain(torch.autograd.Function):
         chain.kept = kept.data_ptr()
         library("forward", chain)
         ctx.library, ctx.plan, ctx.chain, ctx.described = library, plan, chain, layers
-        ctx.pointed_at = (kept, pointed_at)
+        # Without a gradient each is another tensor on the same memory, which so outlives `parameter.data = ...`.
+        ctx.pointed_at = (kept, [tensor.detach() for tensor in pointed_at])
         return out
 
     @staticmethod
