@@ -609,6 +609,42 @@ def test_a_cache_that_cannot_be_written(cache: Path) -> None:
     assert native.find().startswith("plain: ")
 
 
+class Marked(Tensor):
+    """Numbers as any, of another type."""
+
+
+@pytest.mark.usefixtures("on")
+def test_subclasses_of_tensors_take_the_plain_formula() -> None:
+    """Those of a fake one are nowhere: a process of its own is the witness."""
+    model, x = create_model("lenet5"), torch.randn(16, 1, 32, 32)
+    assert is_native(model(x))
+    assert is_native(model(nn.Parameter(x)))
+    out = model(x.as_subclass(Marked))
+    assert type(out) is Marked
+    assert not is_native(out)
+    codes = model.output.codes
+    for layer, name in ((model.c1, "weight"), (model.output, "codes")):
+        whole = getattr(layer, name)
+        marked = whole.detach().clone().as_subclass(Marked)
+        setattr(layer, name, marked if name == "codes" else nn.Parameter(marked))
+        assert not is_native(model(x))
+        setattr(layer, name, whole)
+    assert model.output.codes is codes
+    assert is_native(model(x))
+    code = """
+import torch
+from torch._subclasses import FakeTensorMode
+from heirloom.kernels import native
+from heirloom.models import create_model
+with FakeTensorMode():
+    model, x = create_model("lenet5"), torch.randn(32, 1, 32, 32)
+with native.active(1):
+    print(tuple(model(x).shape))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "(32, 10)")
+
+
 def kernels_of(run: Path) -> str:
     return str(json.loads((run / "versions.json").read_text())["kernels"])
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from heirloom.kernels.native import Chain, Layer, Library, active
+from heirloom.kernels.native import PROPER, Chain, Layer, Library, active
 
 # As in native.c, and layers that only reshape.
 CONVOLUTION, PRODUCT, RECTIFIER, SQUASHING, DISTANCES, LARGEST_OF_WINDOW, SUM_OF_WINDOW, NOTHING = range(8)
@@ -70,6 +70,8 @@ class Plan:
         """What the layers make of ``x`` (B, *size); None where their tensors are no longer what they were."""
         parameters = self._parameters()
         tensors = parameters + self._fixed()
+        if not all(type(tensor) in PROPER for tensor in tensors):
+            return None
         if [tensor.shape for tensor in tensors] != self._shapes:
             return None
         if not all(tensor.dtype == torch.float32 and tensor.is_cpu for tensor in tensors):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 from platformdirs import user_cache_path
-from torch import Tensor
+from torch import Tensor, nn
 
 from heirloom.files import sha256
 from heirloom.kernels import worthwhile
@@ -114,6 +114,10 @@ class Library:
         return max(1, _State.threads)
 
 
+PROPER = (Tensor, nn.Parameter)
+"""Types of the tensors that lie where they say. A subclass may have no memory, or another meaning."""
+
+
 class _State:
     library: Library | None = None
     found = ""  # of `find`; empty until it was called
@@ -140,7 +144,7 @@ def activation() -> object:
 
 def library_for(x: Tensor) -> Library | None:
     """The library, where it is active and can take ``x``; else the plain formula is to be computed."""
-    if not _State.threads or x.dtype != torch.float32 or not worthwhile(x):
+    if not _State.threads or type(x) not in PROPER or x.dtype != torch.float32 or not worthwhile(x):
         return None
     watched = torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack()
     return None if watched or torch.is_autocast_enabled("cpu") else _State.library
