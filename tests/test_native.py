@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -675,6 +676,58 @@ def test_a_run_says_what_it_took_and_is_proved_as_it_was_made(
     del versions["kernels"]  # as an older release wrote it
     (runs[2] / "versions.json").write_text(json.dumps(versions))
     assert prove(runs[2])
+
+
+def settings_now() -> tuple[object, ...]:
+    """What a process has one of."""
+    return (
+        native._now.threads,
+        native.activation(),
+        torch.get_num_threads(),
+        torch._C._get_mkldnn_enabled(),
+    )
+
+
+@pytest.mark.usefixtures("compiler")
+def test_trainings_in_turn_leave_each_other_alone(tmp_path: Path) -> None:
+    """Each has its own kernels, threads and oneDNN while it computes, and nothing is set in between."""
+    recipe = dataclasses.replace(SHORT, model="lenet5_relu_max", max_steps=12)
+    others = (
+        dataclasses.replace(recipe, max_steps=4),
+        dataclasses.replace(recipe, batch_size=1, max_steps=7),
+    )
+    for _ in train(recipe, out=tmp_path / "alone", threads=1):
+        pass
+    before = settings_now()
+    all_events = [
+        train(one, out=tmp_path / f"run-{i}", threads=threads)
+        for i, (one, threads) in enumerate(zip((others[0], recipe, others[1]), (2, 1, 3), strict=True))
+    ]
+    dropped = train(recipe, out=tmp_path / "dropped", threads=1)
+    next(dropped)
+    running = list(all_events)
+    while running:
+        for events in list(running):
+            if next(events, None) is None:
+                running.remove(events)
+            assert settings_now() == before
+    dropped.close()
+    assert settings_now() == before
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("alone", "run-1")]
+    assert weights[0] == weights[1]
+    assert kernels_of(tmp_path / "run-1").startswith(native.NATIVE)
+    assert prove(tmp_path / "run-2")
+
+
+@pytest.mark.usefixtures("on")
+def test_another_of_pythons_threads_is_not_switched_on() -> None:
+    found: list[object] = []
+    x = torch.zeros(64, 1, 32, 32)
+    other = threading.Thread(target=lambda: found.append(native.library_for(x)))
+    other.start()
+    other.join()
+    assert found == [None]
+    assert native.library_for(x)
 
 
 @pytest.mark.usefixtures("compiler")

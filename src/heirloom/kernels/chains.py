@@ -110,7 +110,7 @@ class _Chain(torch.autograd.Function):
         chain.kept = kept.data_ptr()
         library("forward", chain)
         ctx.library, ctx.plan, ctx.chain, ctx.described = library, plan, chain, layers
-        # Without a gradient each is another tensor on the same memory, which so outlives `parameter.data = ...`.
+        # Others on the same memory, which so outlives `parameter.data = ...`.
         ctx.pointed_at = (kept, [tensor.detach() for tensor in pointed_at])
         return out
 
