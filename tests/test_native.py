@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -396,6 +397,22 @@ def test_weights_changed_between_the_passes_are_noticed() -> None:
 
 
 @pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("name", ["f6.weight", "output.codes"])
+def test_memory_that_is_pointed_at_outlives_its_tensor(name: str) -> None:
+    """``tensor.data = ...`` lets go of what C still reads on the way back, and nobody notices that."""
+    model, x = create_model("lenet5"), torch.randn(16, 1, 32, 32)
+    layer, _, attribute = name.partition(".")
+    tensor = getattr(getattr(model, layer), attribute)
+    (wanted,) = torch.autograd.grad(model(x).square().sum(), model.c1.weight)
+    loss = model(x).square().sum()
+    tensor.data = torch.zeros_like(tensor)
+    others = [torch.full(tensor.shape, 7e7) for _ in range(50)]  # take the place of what was freed
+    (found,) = torch.autograd.grad(loss, model.c1.weight)
+    assert torch.equal(found, wanted)
+    del others
+
+
+@pytest.mark.usefixtures("on")
 def test_whoever_looks_between_the_layers_sees_them() -> None:
     model, seen = create_model("lenet5_relu_max"), []
     x = torch.randn(16, 1, 32, 32)
@@ -593,6 +610,42 @@ def test_a_cache_that_cannot_be_written(cache: Path) -> None:
     assert native.find().startswith("plain: ")
 
 
+class Marked(Tensor):
+    """Numbers as any, of another type."""
+
+
+@pytest.mark.usefixtures("on")
+def test_subclasses_of_tensors_take_the_plain_formula() -> None:
+    """Those of a fake one are nowhere: a process of its own is the witness."""
+    model, x = create_model("lenet5"), torch.randn(16, 1, 32, 32)
+    assert is_native(model(x))
+    assert is_native(model(nn.Parameter(x)))
+    out = model(x.as_subclass(Marked))
+    assert type(out) is Marked
+    assert not is_native(out)
+    codes = model.output.codes
+    for layer, name in ((model.c1, "weight"), (model.output, "codes")):
+        whole = getattr(layer, name)
+        marked = whole.detach().clone().as_subclass(Marked)
+        setattr(layer, name, marked if name == "codes" else nn.Parameter(marked))
+        assert not is_native(model(x))
+        setattr(layer, name, whole)
+    assert model.output.codes is codes
+    assert is_native(model(x))
+    code = """
+import torch
+from torch._subclasses import FakeTensorMode
+from heirloom.kernels import native
+from heirloom.models import create_model
+with FakeTensorMode():
+    model, x = create_model("lenet5"), torch.randn(32, 1, 32, 32)
+with native.active(1):
+    print(tuple(model(x).shape))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "(32, 10)")
+
+
 def kernels_of(run: Path) -> str:
     return str(json.loads((run / "versions.json").read_text())["kernels"])
 
@@ -623,6 +676,58 @@ def test_a_run_says_what_it_took_and_is_proved_as_it_was_made(
     del versions["kernels"]  # as an older release wrote it
     (runs[2] / "versions.json").write_text(json.dumps(versions))
     assert prove(runs[2])
+
+
+def settings_now() -> tuple[object, ...]:
+    """What a process has one of."""
+    return (
+        native._now.threads,
+        native.activation(),
+        torch.get_num_threads(),
+        torch._C._get_mkldnn_enabled(),
+    )
+
+
+@pytest.mark.usefixtures("compiler")
+def test_trainings_in_turn_leave_each_other_alone(tmp_path: Path) -> None:
+    """Each has its own kernels, threads and oneDNN while it computes, and nothing is set in between."""
+    recipe = dataclasses.replace(SHORT, model="lenet5_relu_max", max_steps=12)
+    others = (
+        dataclasses.replace(recipe, max_steps=4),
+        dataclasses.replace(recipe, batch_size=1, max_steps=7),
+    )
+    for _ in train(recipe, out=tmp_path / "alone", threads=1):
+        pass
+    before = settings_now()
+    all_events = [
+        train(one, out=tmp_path / f"run-{i}", threads=threads)
+        for i, (one, threads) in enumerate(zip((others[0], recipe, others[1]), (2, 1, 3), strict=True))
+    ]
+    dropped = train(recipe, out=tmp_path / "dropped", threads=1)
+    next(dropped)
+    running = list(all_events)
+    while running:
+        for events in list(running):
+            if next(events, None) is None:
+                running.remove(events)
+            assert settings_now() == before
+    dropped.close()
+    assert settings_now() == before
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("alone", "run-1")]
+    assert weights[0] == weights[1]
+    assert kernels_of(tmp_path / "run-1").startswith(native.NATIVE)
+    assert prove(tmp_path / "run-2")
+
+
+@pytest.mark.usefixtures("on")
+def test_another_of_pythons_threads_is_not_switched_on() -> None:
+    found: list[object] = []
+    x = torch.zeros(64, 1, 32, 32)
+    other = threading.Thread(target=lambda: found.append(native.library_for(x)))
+    other.start()
+    other.join()
+    assert found == [None]
+    assert native.library_for(x)
 
 
 @pytest.mark.usefixtures("compiler")

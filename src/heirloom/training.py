@@ -4,11 +4,12 @@ Order, augmentation and dropout are functions of (seed, epoch, index) and (seed,
 holds no random state, and a run that was interrupted ends with the same bytes as one that was not.
 """
 
+import contextlib
 import dataclasses
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,45 @@ def prove(run: Path | str, model: str | None = None) -> bool:
 def _go(
     run: Run, job: Job, threads: int, helpers: int, kernels: str, checkpoint_every: int, notes: list[str]
 ) -> Iterator[Event]:
-    with run.lock(), native.active(helpers if kernels != PLAIN else 0):
+    """The events, each made with the settings of the run. In between others may compute, or train as well."""
+    activation, natively = object(), helpers if kernels != PLAIN else 0
+    events = _events(run, job, threads, kernels, checkpoint_every, notes)
+    try:
+        while True:
+            with _set(threads, job.batch_size), native.active(natively, activation):
+                event = next(events, None)
+            if event is None:
+                return
+            yield event
+    finally:
+        with _set(threads, job.batch_size), native.active(natively, activation):
+            events.close()
+
+
+@contextlib.contextmanager
+def _set(threads: int, batch_size: int) -> Iterator[None]:
+    """Within, what PyTorch has one of in a process is as a run needs it."""
+    threads_before, onednn_before = torch.get_num_threads(), torch._C._get_mkldnn_enabled()
+    onednn = (
+        onednn_before and batch_size > 1
+    )  # its preparations take longer than the convolutions of one image
+    try:
+        if threads != threads_before:
+            torch.set_num_threads(threads)
+        if onednn != onednn_before:
+            torch._C._set_mkldnn_enabled(onednn)
+        yield
+    finally:
+        if threads != threads_before:
+            torch.set_num_threads(threads_before)
+        if onednn != onednn_before:
+            torch._C._set_mkldnn_enabled(onednn_before)
+
+
+def _events(
+    run: Run, job: Job, threads: int, kernels: str, checkpoint_every: int, notes: list[str]
+) -> Generator[Event]:
+    with run.lock():
         checkpoint, damaged = newest_checkpoint(run.path / "checkpoints")
         if checkpoint:
             job.restore(checkpoint)
@@ -185,19 +224,12 @@ def _go(
         if not checkpoint or checkpoint.step < job.steps:
             run.write_versions(job.device, threads, kernels)
         log = EventLog(run, checkpoint.events if checkpoint else 0)
-        threads_before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        onednn_before = torch._C._get_mkldnn_enabled()
-        if job.batch_size == 1:  # its preparations take longer than the convolutions
-            torch._C._set_mkldnn_enabled(False)
         try:
             for text in [*job.notes, *notes]:
                 yield Note(text)
             yield from _steps(run, job, log, checkpoint, checkpoint_every)
         finally:
             log.close()
-            torch.set_num_threads(threads_before)
-            torch._C._set_mkldnn_enabled(onednn_before)
 
 
 def _steps(

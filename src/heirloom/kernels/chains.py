@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from heirloom.kernels.native import Chain, Layer, Library, active
+from heirloom.kernels.native import PROPER, Chain, Layer, Library, active
 
 # As in native.c, and layers that only reshape.
 CONVOLUTION, PRODUCT, RECTIFIER, SQUASHING, DISTANCES, LARGEST_OF_WINDOW, SUM_OF_WINDOW, NOTHING = range(8)
@@ -70,6 +70,8 @@ class Plan:
         """What the layers make of ``x`` (B, *size); None where their tensors are no longer what they were."""
         parameters = self._parameters()
         tensors = parameters + self._fixed()
+        if not all(type(tensor) in PROPER for tensor in tensors):
+            return None
         if [tensor.shape for tensor in tensors] != self._shapes:
             return None
         if not all(tensor.dtype == torch.float32 and tensor.is_cpu for tensor in tensors):
@@ -108,7 +110,8 @@ class _Chain(torch.autograd.Function):
         chain.kept = kept.data_ptr()
         library("forward", chain)
         ctx.library, ctx.plan, ctx.chain, ctx.described = library, plan, chain, layers
-        ctx.pointed_at = (kept, pointed_at)
+        # Others on the same memory, which so outlives `parameter.data = ...`.
+        ctx.pointed_at = (kept, [tensor.detach() for tensor in pointed_at])
         return out
 
     @staticmethod

@@ -13,13 +13,14 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from ctypes import POINTER, Structure, byref, c_float, c_int, c_long, c_void_p
 from pathlib import Path
 
 import torch
 from platformdirs import user_cache_path
-from torch import Tensor
+from torch import Tensor, nn
 
 from heirloom.files import sha256
 from heirloom.kernels import worthwhile
@@ -111,36 +112,53 @@ class Library:
     @property
     def threads(self) -> int:
         """How many threads a call may use."""
-        return max(1, _State.threads)
+        return max(1, _now.threads)
+
+
+PROPER = (Tensor, nn.Parameter)
+"""Types of the tensors that lie where they say. A subclass may have no memory, or another meaning."""
 
 
 class _State:
     library: Library | None = None
     found = ""  # of `find`; empty until it was called
+
+
+class _Now(threading.local):
+    """Of each of Python's threads: what one trains is nothing to the others."""
+
     threads = 0  # of a call; 0 where these paths are not to be taken
-    activation = object()
+    activation: object = None
+
+
+_now = _Now()
 
 
 @contextlib.contextmanager
-def active(threads: int) -> Iterator[None]:
-    """Within, the layers of `heirloom.layers` take these paths where they can; with 0 threads they do not."""
-    before = _State.threads, _State.activation
-    _State.threads = threads if threads and find().startswith(NATIVE) else 0
-    _State.activation = object()
+def active(threads: int, activation: object = None) -> Iterator[None]:
+    """Within, the layers of `heirloom.layers` take these paths where they can; with 0 threads they do not.
+
+    Args:
+        threads: Of a call.
+        activation: Of another one that this goes on with; by default it is one of its own.
+    """
+    before = _now.threads, _now.activation
+    _now.threads = threads if threads and find().startswith(NATIVE) else 0
+    _now.activation = activation or object()
     try:
         yield
     finally:
-        _State.threads, _State.activation = before
+        _now.threads, _now.activation = before
 
 
 def activation() -> object:
     """What tells one `active` from another."""
-    return _State.activation
+    return _now.activation
 
 
 def library_for(x: Tensor) -> Library | None:
     """The library, where it is active and can take ``x``; else the plain formula is to be computed."""
-    if not _State.threads or x.dtype != torch.float32 or not worthwhile(x):
+    if not _now.threads or type(x) not in PROPER or x.dtype != torch.float32 or not worthwhile(x):
         return None
     watched = torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack()
     return None if watched or torch.is_autocast_enabled("cpu") else _State.library
