@@ -5,7 +5,6 @@ from heirloom.auditing.lectures.deck import (
     Deck,
     Formula,
     Says,
-    Told,
     Worked,
     World,
     names,
@@ -72,8 +71,7 @@ IMAGENET = (
         139,
         "150,000",
         "images for testing",
-        Told("100,000", "ILSVRC-2012, as lecture deck 002, line 1226, prints it"),
-        why="two competitions: ILSVRC-2010 had 150,000 images for testing, ILSVRC-2012 had 100,000",
+        World("those of the competition of 2010, as the paper says; that of 2012 had 100,000"),
     ),
 )
 ALEXNET = (

@@ -306,17 +306,16 @@ HISTORY = (
         1226,
         "1.3 million",
         "images for training",
-        Told("1.2 million", "Krizhevsky et al. 2012, section 2, as lecture deck 000, line 137, prints it"),
-        why="the paper says roughly 1.2 million, the abstract that was submitted 1.3; the images of 2012 are "
-        "1.281 million, which rounds to 1.3",
+        World(
+            "those of the competition of 2012 are 1.281 million, which rounds to 1.3; the paper says roughly 1.2"
+        ),
     ),
     Says(1226, "50,000", "images for validation", _SET),
     Says(
         1226,
         "1,00,000",
         "images for testing",
-        Told("150,000", "ILSVRC-2010, as lecture deck 000, line 139, prints it"),
-        why="two competitions: ILSVRC-2010 had 150,000 images for testing, ILSVRC-2012 had 100,000",
+        World("those of the competition of 2012, 100,000; that of 2010 had 150,000"),
     ),
 )
 
