@@ -17,7 +17,7 @@ import heirloom.auditing.lectures as lectures
 from heirloom.auditing import audit_lectures, contradictions
 from heirloom.auditing.lectures import DECKS
 from heirloom.auditing.lectures.coverage import Coverage, covered
-from heirloom.auditing.lectures.deck import Aside, Deck, Formula, Says, World, names, texts, whole
+from heirloom.auditing.lectures.deck import Aside, Deck, Formula, Says, Told, World, names, texts, whole
 from heirloom.auditing.lectures.examples import CHANNEL, DIAGONAL, FILTER, IMAGE, convolved
 from heirloom.auditing.lectures.numerals import numerals
 from heirloom.auditing.verdicts import WORDS, word
@@ -127,6 +127,17 @@ def test_what_cannot_be_derived_says_of_what_it_is_true(deck, line, printed, rem
     (words,) = [f.words for f in FOUND if (f.deck, f.line, f.printed) == (deck, line, printed)]
     assert word(words) == "cannot be derived"
     assert remark in words
+
+
+def test_no_claim_is_compared_with_its_own_text():
+    for deck in DECKS:
+        for says in deck.says:
+            printed = {re.sub(r"\s", "", side) for side in (says.text, *says.text.split("="), says.shown)}
+            if isinstance(says.ours, Told):
+                assert says.ours.words not in printed, says
+            if isinstance(says.ours, Formula):
+                assert re.sub(r"\s", "", says.ours.text) not in printed, says
+                assert len(numerals(says.ours.text)) > 1, says
 
 
 def test_a_deck_is_no_source():

@@ -3,8 +3,8 @@
 The claims of a line are found in their order, each number as it is printed: with another sign, unit, power or
 factor it is not that number. Of a line that is set aside as a whole, the numbers are counted.
 
-What is not seen: other words around the same numbers; a number in another column of its row, where the order stays;
-on a line that is set aside as a whole, another number in the place of one.
+What is not seen: other words around the same numbers; a number in another column of its row, where the order
+stays; on a line that is set aside as a whole, another number in the place of one.
 """
 
 import re

@@ -17,6 +17,7 @@ from heirloom.auditing.readings import books
 from heirloom.layers import Conv2d
 
 _PAPER = "Krizhevsky et al. 2012, section 5"
+_AS_THERE = World(f"as the paper says: {_PAPER}")
 _WIDTH = (
     "the deck trains a width for each of the ten outputs; the paper's radial basis functions have no bias"
 )
@@ -254,10 +255,10 @@ FEATURES = (
         Told("1 in conv2, conv4, conv5, fc6 and fc7", _PAPER),
         why="fc6 and fc7 begin with biases of 1 as well",
     ),
-    Says(306, "128", "images of a batch", Told("128", _PAPER)),
-    Says(307, "0.9", "momentum", Told("0.9", _PAPER)),
-    Says(308, "0.0005", "weight decay", Told("0.0005", _PAPER)),
-    Says(309, "0.01", "learning rate", Told("0.01", _PAPER)),
+    Says(306, "128", "images of a batch", _AS_THERE),
+    Says(307, "0.9", "momentum", _AS_THERE),
+    Says(308, "0.0005", "weight decay", _AS_THERE),
+    Says(309, "0.01", "learning rate", _AS_THERE),
 )
 
 

@@ -406,7 +406,7 @@ def _alexnet_size(lines: int | tuple[int, ...], text: str) -> Says:
     return Says(lines, text, "size of an image", Count("alexnet", "output_size", "input"), _227, theirs)
 
 
-_PAPER = "Krizhevsky et al. 2012, section 5"
+_AS_THERE = World("as the paper says: Krizhevsky et al. 2012, section 5")
 ALEXNET = (
     Says(1248, "8 layers", "layers with weights", Count("alexnet", "depth")),
     Says(1248, "5 conv", "convolutional layers", Count("alexnet", "conv_layers")),
@@ -440,10 +440,10 @@ ALEXNET = (
     Says(1360, "1000 neurons", "units of fc8", Count("alexnet", "outputs", "fc8")),
     Says(1360, "1000 classes", "classes", Count("alexnet", "outputs", "fc8")),
     Says(1361, "0.5", "rate of dropout", Count("alexnet", "rate", "drop6")),
-    Says(1361, "128", "images of a batch", Told("128", _PAPER)),
-    Says(1361, "0.0005", "weight decay", Told("0.0005", _PAPER)),
-    Says(1361, "0.9", "momentum", Told("0.9", _PAPER)),
-    Says(1361, "0.01", "learning rate", Told("0.01", _PAPER)),
+    Says(1361, "128", "images of a batch", _AS_THERE),
+    Says(1361, "0.0005", "weight decay", _AS_THERE),
+    Says(1361, "0.9", "momentum", _AS_THERE),
+    Says(1361, "0.01", "learning rate", _AS_THERE),
     _alexnet_size(1369, r"227 \times 227"),
     Says(
         1370,

@@ -1,6 +1,9 @@
 """Lecture deck 004, "CNN and classic networks": what it says, and what of it holds."""
 
-from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Sum, World, texts, whole
+from torch import nn
+
+from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Sum, Worked, World, texts, whole
+from heirloom.auditing.lectures.examples import layer as row_of
 
 _SEVEN = "five convolutions and three fully connected layers; seven are the layers without the output"
 _TABLE = (
@@ -35,6 +38,11 @@ def _table() -> tuple[Says, ...]:
                 about = f"{quantity.replace('_', ' ')} of {layer}"
                 found.append(Says(line, text, about, Count("alexnet_single", quantity, layer)))
     return tuple(found)
+
+
+def _softmax() -> int:
+    """Parameters of the softmax behind fc8."""
+    return row_of(nn.Softmax(dim=0), (1000,)).parameters
 
 
 def _of_lenet(*layers: str) -> Sum:
@@ -112,7 +120,10 @@ ALEXNET = (
     ),
     *_table(),
     Says(175, "1000x1", "scores", Count("alexnet_single", "outputs", "fc8")),
-    *(Says(175, "0", f"{what} of the softmax", Formula("0")) for what in ("weights", "biases", "parameters")),
+    *(
+        Says(175, "0", f"{what} of the softmax", Worked("a softmax of 1000 scores", _softmax))
+        for what in ("weights", "biases", "parameters")
+    ),
     Says(176, "62,378,344", "parameters in one column", Count("alexnet_single", "parameters")),
     Says(178, "60M", "parameters of AlexNet", Count("alexnet", "parameters")),
     Says(178, "60K", "parameters of LeNet-5", Count("lenet5", "parameters")),
