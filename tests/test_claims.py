@@ -1,5 +1,7 @@
 """Every published number, proved against the networks, and the most important ones written out again."""
 
+import re
+
 import pytest
 
 from heirloom.accounting import summary
@@ -147,5 +149,16 @@ def test_the_way_back_from_a_rounded_number():
     assert ("alexnet", "total", "parameters") not in found
     assert any(e.why.startswith("60 million, printed in Krizhevsky") for e in explain("60,965,224"))
     assert ("alexnet", "fc6", "macs") in {(e.model, e.layer, e.quantity) for e in explain(37_748_736)}
+    assert all(e.why.startswith("1e9") or "1,000,000,000" in e.why for e in explain("1e9"))
     with pytest.raises(HeirloomError, match="'seven' is no number"):
         explain("seven")
+
+
+def test_the_way_back_from_what_a_lecture_prints():
+    assert [(e.model, e.layer) for e in explain("7/3")] == [("lecture deck 003", "line 19")]
+    windows = explain("11x11")
+    assert ("lecture deck 003", "line 43", "window of conv1") in {
+        (e.model, e.layer, e.quantity) for e in windows
+    }
+    assert all(re.match("11 ?[xX] ?11:", e.why) for e in windows)
+    assert explain("11x12") == []

@@ -62,6 +62,10 @@ lenet5,,units,9118
         (HEADER + "lenet5,c3,parameters,1,516", "5 cells instead of 4: .*line 2: .*quotation marks"),
         (HEADER + "lenet5,c3,parameters", "3 cells instead of 4"),
         (HEADER + 'lenet5,c3,parameters,"1', "cannot read the table"),
+        (HEADER, "a table without rows: .*table.csv"),
+        (HEADER + "lenet5,,parameters,60%", "'60%' is no count: .*line 2"),
+        (HEADER + "alexnet,conv1,output_size,55 x 55 with 96 maps", "is no size: .*line 2: .*55x55x96"),
+        (HEADER + "alexnet,conv1,output_size,55x55x", "is no size"),
         (HEADER + "googlenet,aux1.conv,receptive_field,5", "it has no receptive_field there: .*line 2"),
     ],
 )
@@ -87,7 +91,9 @@ LAYERS = [row.name for row in BOOKS.rows if row.parameters]
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(LAYERS), st.integers(-2, 2), st.sampled_from(["{}", "{:,}"])), max_size=8
+        st.tuples(st.sampled_from(LAYERS), st.integers(-2, 2), st.sampled_from(["{}", "{:,}"])),
+        min_size=1,
+        max_size=8,
     )
 )
 def test_a_table_written_by_the_books_is_right(tmp_path_factory, rows):
@@ -99,6 +105,33 @@ def test_a_table_written_by_the_books_is_right(tmp_path_factory, rows):
         writer.writerow(["lenet5", layer, "parameters", form.format(BOOKS.trace[layer].parameters + off)])
     found = audited(tmp_path_factory.getbasetemp(), out.getvalue())
     assert [c.holds for c in found] == [off == 0 for _, off, _ in rows]
+
+
+@given(
+    st.sampled_from(LAYERS),
+    st.integers(0, 12),
+    st.sampled_from([1, 2, 5, 9]),
+    st.sampled_from(["", "K", "M"]),
+)
+def test_a_rounded_value_holds_where_python_rounds_to_it(tmp_path_factory, layer, power, digit, unit):
+    """A digit and zeros: they hold where ours, with as many digits before the zeros, is that number."""
+    exact = BOOKS.trace[layer].parameters
+    value = digit * 10**power
+    scale = {"": 1, "K": 10**3, "M": 10**6}[unit]
+    row = f"lenet5,{layer},parameters,about {value}{unit}\n"
+    (found,) = audited(tmp_path_factory.getbasetemp(), HEADER + row)
+    steps = [10**zeros * scale for zeros in range(power + 1)]
+    assert found.holds == any(
+        (abs(exact - value * scale) * 2 <= step and (step == scale or step <= exact))
+        or (step == scale and 0 < exact - value * scale < step)
+        for step in steps
+    )
+
+
+@given(st.sampled_from(LAYERS), st.integers(0, 3), st.sampled_from(["K", "M", " million"]))
+def test_nothing_rounds_to_zero(tmp_path_factory, layer, places, unit):
+    row = f"lenet5,{layer},parameters,{0:.{places}f}{unit}\n"
+    assert [c.words for c in audited(tmp_path_factory.getbasetemp(), HEADER + row)] == ["wrong"]
 
 
 @given(st.text(alphabet='lenet5,c3"\n parmsx1.K', max_size=60))

@@ -69,6 +69,11 @@ def test_what_is_no_number_is_refused(text):
         ("60M", 60_965_224, "cut to: it rounds to 61M"),
         ("140M", 138_357_544, "rounds to"),  # its zero only fills it up
         ("150M", 138_357_544, "wrong"),
+        ("100M", 60_965_224, "wrong"),  # no digit of ours would be left
+        ("100M", 95_500_000, "rounds to"),
+        ("100M", 138_357_544, "rounds to"),
+        ("0M", 61_706, "wrong"),
+        ("0.0", Fraction(4, 100), "wrong"),
         ("3.8 x 10^9", 3_857_973_248, "cut to: it rounds to 3.9 x 10^9"),
         ("99.7%", Fraction(9961, 100), "wrong"),
         ("99.6%", Fraction(9961, 100), "rounds to"),
@@ -124,6 +129,8 @@ def test_rounding_is_that_of_decimal(ours, places, unit):
             expected = "matches" if printed == ours else ""
         elif printed == ours:
             expected = "matches"
+        elif not printed:
+            expected = ""  # nothing rounds to zero
         elif printed in (up, down):
             expected = "rounds to"
         else:

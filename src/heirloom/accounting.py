@@ -51,7 +51,11 @@ class Summary:
 
     @property
     def units(self) -> int:
-        """Units as the papers count them: input pixels, and outputs of all layers with connections."""
+        """Units: the numbers of the input, and the outputs of all layers with connections, pooling too.
+
+        So LeCun's papers count. That of AlexNet leaves out the input and the pooled units: of our 932,264 it
+        has 659,272, "650,000 neurons".
+        """
         layers = [row.output_size for row in self.rows if row.connections and row.output_size is not None]
         return prod(self.trace.input_size) + sum(prod(size) for size in layers)
 

@@ -1,18 +1,20 @@
 """The way back from a number to the layer that has it, and to whoever prints it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from heirloom.accounting import COLUMNS
 from heirloom.auditing.arithmetic import evaluate
-from heirloom.auditing.lectures import audit_lectures
+from heirloom.auditing.lectures import Finding, audit_lectures
 from heirloom.auditing.printed import Printed, fit, read_number
 from heirloom.auditing.readings import books, measured
 from heirloom.claim import Claim
 from heirloom.errors import HeirloomError
 from heirloom.models import claims, list_models
 
+_SIZE = re.compile(r"[0-9]+(?:\s*[xX×]\s*[0-9]+)+")
 _OF_A_LAYER = ("parameters", "fixed", "connections", "macs", "flops")
 
 
@@ -37,12 +39,20 @@ def explain(number: int | str) -> list[Explanation]:
     """Find every layer and total of every network that has ``number``, and every source that prints it.
 
     Args:
-        number: A whole number; or as it is printed, ``62.3M``: then what rounds to it, or is cut off to it.
+        number: A whole number; or as it is printed, ``62.3M``: then what rounds to it, or is cut off to it,
+            if two digits or more are given. A size, ``11x11``, or arithmetic, ``7/3``, is looked up among
+            what the lectures print.
 
     Raises:
         HeirloomError: (``E-usage``) It is no number.
     """
-    wanted = read_number(str(number))
+    try:
+        wanted = read_number(str(number))
+    except HeirloomError as no_number:
+        found = _printed_in_lectures(str(number))
+        if found is None:
+            raise no_number from None
+        return found
     found = []
     for model in list_models():
         of_it = books(model)
@@ -61,15 +71,40 @@ def explain(number: int | str) -> list[Explanation]:
                 found.append(Explanation(model, claim.layer or "total", claim.quantity, _source(claim)))
     for finding in audit_lectures().findings:
         if any(value == wanted.value for value in _values((finding.printed, finding.ours))):
-            line = f"line{'s' * bool(finding.more)} {', '.join(map(str, (finding.line, *finding.more)))}"
-            why = f"{finding.printed or 'asked'}: {finding.words}"
-            found.append(Explanation(f"lecture deck {finding.deck}", line, finding.about, why))
+            found.append(_of_a_lecture(finding))
     return found
 
 
+def _of_a_lecture(finding: Finding) -> Explanation:
+    line = f"line{'s' * bool(finding.more)} {', '.join(map(str, (finding.line, *finding.more)))}"
+    why = f"{finding.printed or 'asked'}: {finding.words}"
+    return Explanation(f"lecture deck {finding.deck}", line, finding.about, why)
+
+
+def _printed_in_lectures(text: str) -> list[Explanation] | None:
+    """The findings that print a size or the value of arithmetic; None if the text is neither."""
+    size, value = _size(text), Fraction(0)
+    try:
+        value = value if size else evaluate(text)
+    except HeirloomError:
+        return None
+    return [
+        _of_a_lecture(finding)
+        for finding in audit_lectures().findings
+        if (_size(finding.printed) == size if size else value in _values((finding.printed,)))
+    ]
+
+
+def _size(text: str) -> tuple[str, ...]:
+    """The numbers of ``11x11``, empty if it is no size."""
+    return tuple(re.findall("[0-9]+", text)) if _SIZE.fullmatch(text.strip()) else ()
+
+
 def _fits(wanted: Printed, has: int) -> bool:
-    """All printed digits are its digits: here no zero only fills up."""
-    return abs(has - wanted.value) < wanted.step and bool(fit(wanted, has))
+    """All printed digits, two or more, are its digits: here no zero only fills up."""
+    if wanted.value == has:
+        return True
+    return wanted.value >= 10 * wanted.step > 10 * abs(has - wanted.value) and bool(fit(wanted, has))
 
 
 def _exactly(wanted: Printed, has: int) -> str:

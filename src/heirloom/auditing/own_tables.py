@@ -1,6 +1,7 @@
 """Audits a table of one's own: a CSV of model, layer, quantity and value."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -14,6 +15,7 @@ from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS
 
 HEADER = ["model", "layer", "quantity", "value"]
+_SIZE = re.compile(r"[0-9]+(?:\s*[xX×*]\s*[0-9]+)*|\([0-9]+(?:\s*,\s*[0-9]+)*\)")
 _OF_A_TOTAL = (*COLUMNS, "units")
 
 
@@ -52,8 +54,9 @@ def audit_table(path: str | Path) -> list[Checked]:
     quotation marks), ``60K``, ``62.3 million``, ``55x55x96``, ``≈ 61,500``.
 
     Raises:
-        HeirloomError: (``E-data-file``) The file cannot be read or is no such table; (``E-model``) it names
-            an unknown network; (``E-usage``) an unknown layer or quantity, or a value that is no number.
+        HeirloomError: (``E-data-file``) The file cannot be read, is no such table, or has no rows;
+            (``E-model``) it names an unknown network; (``E-usage``) an unknown layer or quantity, or a value
+            that is no count or no size.
     """
     path = Path(path)
     try:
@@ -71,6 +74,14 @@ def audit_table(path: str | Path) -> list[Checked]:
             where=str(path),
             why=f"its first line is {','.join(rows[0][1])!r}" if rows else "it is empty",
             remedy=f"begin with {','.join(HEADER)}",
+        )
+    if not rows[1:]:
+        raise HeirloomError(
+            "E-data-file",
+            "a table without rows",
+            where=str(path),
+            why="its heads are all that it has",
+            remedy="give each number a line, such as lenet5,c3,parameters,1516",
         )
     return [_checked(path, line, row) for line, row in rows[1:]]
 
@@ -110,6 +121,10 @@ def _checked(path: Path, line: int, row: list[str]) -> Checked:
 def _words(printed: str, ours: Value | None, quantity: str, where: str) -> str:
     if ours is None:
         raise HeirloomError("E-usage", f"it has no {quantity} there", where=where)
+    if "%" in printed:
+        raise HeirloomError("E-usage", f"{printed!r} is no count", where=where, why="it is a share")
+    if isinstance(ours, tuple) and not _SIZE.fullmatch(printed):
+        raise HeirloomError("E-usage", f"{printed!r} is no size", where=where, remedy="print it as 55x55x96")
     try:
         return judged(printed, ours)
     except HeirloomError as error:

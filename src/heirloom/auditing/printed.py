@@ -87,11 +87,12 @@ def read_number(text: str) -> Printed:
 def fit(printed: Printed, ours: Fraction | int) -> Fit:
     """How a number fits what is printed. The arithmetic is exact; a tie may have gone either way.
 
-    The zeros that end ``140M`` may be digits or only fill it up: first they are taken as digits.
+    The zeros that end ``140M`` may be digits or only fill it up: first they are taken as digits. Those that
+    fill it up leave at least one digit of ours: 60,965,224 is no ``100M``. Nothing rounds to zero.
     """
     if ours == printed.value:
         return "matches"
-    if printed.exact:
+    if printed.exact or not printed.value:
         return ""
     off = Fraction(abs(ours - printed.value))
     if 2 * off <= printed.step:
@@ -99,7 +100,8 @@ def fit(printed: Printed, ours: Fraction | int) -> Fit:
     towards_zero = abs(printed.value) < abs(Fraction(ours)) and printed.value * ours > 0
     if towards_zero and off < printed.step:
         return "cut to"
-    return "rounds to" if printed.zeros and 2 * off <= printed.step * 10**printed.zeros else ""
+    filled = (printed.step * 10**zeros for zeros in range(1, printed.zeros + 1))
+    return "rounds to" if any(2 * off <= step <= abs(ours) for step in filled) else ""
 
 
 def rounded(printed: Printed, ours: Fraction | int) -> str:

@@ -72,6 +72,14 @@ class Recognised(NamedTuple):
         return self.args[position] if len(self.args) > position else self.kwargs.get(name, default)
 
 
+def window_field(call: Call, fields: Sequence[Field | None]) -> Field | None:
+    """Receptive field of a sliding window without padding, of the size and stride that the attributes say."""
+    a = call.attrs
+    if fields[0] is None:
+        return None
+    return fields[0].windowed(a["kernel"], a["stride"], (0, 0), (1, 1), (call.inputs[0], call.output))
+
+
 def same_field(call: Call, fields: Sequence[Field | None]) -> Field | None:
     """For elementwise operations: the union of what the operands see."""
     return union(fields)

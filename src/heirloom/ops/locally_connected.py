@@ -1,11 +1,9 @@
 """Locally connected layers: the windows of a convolution, with kernels and biases of their own."""
 
-from collections.abc import Sequence
 from math import prod
 
 from heirloom.layers import LocallyConnected2d
-from heirloom.ops import Attributes, Call, Counts, Kept, Op
-from heirloom.ops.receptive_field import Field
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, window_field
 
 
 def _local(layer: LocallyConnected2d) -> Attributes:
@@ -29,13 +27,6 @@ def _count(call: Call) -> Counts:
     return Counts(connections=macs + biases, macs=macs, flops=2 * macs + biases)
 
 
-def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
-    a = call.attrs
-    if fields[0] is None:
-        return None
-    return fields[0].windowed(a["kernel"], a["stride"], (0, 0), (1, 1), (call.inputs[0], call.output))
-
-
 def _formulas(call: Call) -> dict[str, str]:
     a = call.attrs
     units = " x ".join(map(str, call.output[1:]))
@@ -54,7 +45,7 @@ OPS = (
     Op(
         "locally_connected",
         _count,
-        _field,
+        window_field,
         modules={LocallyConnected2d: _local},
         formulas=_formulas,
         keeps=_keeps,

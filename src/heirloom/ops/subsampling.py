@@ -1,11 +1,9 @@
 """LeCun's trainable subsampling: a sum of four inputs, one coefficient and one bias per map."""
 
-from collections.abc import Sequence
 from math import prod
 
 from heirloom.layers import Subsampling
-from heirloom.ops import Attributes, Call, Counts, Kept, Op
-from heirloom.ops.receptive_field import Field
+from heirloom.ops import Attributes, Call, Counts, Kept, Op, window_field
 
 
 def _subsampling(layer: Subsampling) -> Attributes:
@@ -22,13 +20,6 @@ def _count(call: Call) -> Counts:
     return Counts(connections=reads, flops=reads)
 
 
-def _field(call: Call, fields: Sequence[Field | None]) -> Field | None:
-    a = call.attrs
-    if fields[0] is None:
-        return None
-    return fields[0].windowed(a["kernel"], a["stride"], (0, 0), (1, 1), (call.inputs[0], call.output))
-
-
 def _formulas(call: Call) -> dict[str, str]:
     maps, height, width = call.output[1:]
     window = " x ".join(map(str, call.attrs["kernel"]))
@@ -41,5 +32,12 @@ def _keeps(call: Call) -> Kept:
 
 
 OPS = (
-    Op("subsampling", _count, _field, modules={Subsampling: _subsampling}, formulas=_formulas, keeps=_keeps),
+    Op(
+        "subsampling",
+        _count,
+        window_field,
+        modules={Subsampling: _subsampling},
+        formulas=_formulas,
+        keeps=_keeps,
+    ),
 )

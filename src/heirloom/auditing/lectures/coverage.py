@@ -1,5 +1,13 @@
-"""Holds a deck's claims against its text: no number may be left over, and no claim may be made up."""
+"""Holds a deck's claims against its text: no number may be left over, and no claim may be made up.
 
+The claims of a line are found in their order, each number as it is printed: with another sign, unit, power or
+factor it is not that number. Of a line that is set aside as a whole, the numbers are counted.
+
+What is not seen: other words around the same numbers; a number in another column of its row, where the order
+stays; on a line that is set aside as a whole, another number in the place of one.
+"""
+
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,15 +101,29 @@ def _read(path: Path) -> list[str]:
         ) from error
 
 
+# What stands beside a number and changes it. A hyphen behind a letter, a digit or a bracket is no sign, nor
+# is one with a space behind it.
+_BEFORE = re.compile(r"(?:(?<![0-9A-Za-z)\]}])[-−]|[0-9]\s?(?:[xX×]|\\times)\s?)$")
+_BEHIND = re.compile(
+    r"\s*\\?%|\s?(?:thousand|million|billion|trillion|[kmgb])(?![a-z])|\^|[⁰¹²³⁴-⁹]"
+    r"|\s?(?:[x×]|\\times)\s?[0-9]|\s*\*\s*10\s*\^",
+    re.IGNORECASE,
+)
+
+
 class _Page:
     """The lines of a deck, and which of their numbers are still free."""
 
     def __init__(self, lines: list[str]) -> None:
         self.lines = ["", *lines]
         self.free: list[list[Numeral]] = [numerals(line) for line in self.lines]
+        self.told = [0] * len(self.lines)  # where the last claim of a line ends: the next stands behind it
 
-    def take(self, line: int, text: str) -> int | None:
-        """Use up the free numbers in the first free occurrence of a text: how many, None if there is none."""
+    def take(self, line: int, text: str, in_order: bool = False) -> int | None:
+        """Use up the free numbers in the first free occurrence of a text: how many, None if there is none.
+
+        In order, it must stand behind the last one so taken from its line.
+        """
         if not 0 < line < len(self.lines):
             return None
         content, every = self.lines[line], numerals(self.lines[line])
@@ -109,49 +131,69 @@ class _Page:
         while start >= 0:
             end = start + len(text)
             inside = [n for n in every if n.start >= start and n.end <= end]
-            cut = any(n.start < edge < n.end for n in every for edge in (start, end))
-            if not cut and all(n in self.free[line] for n in inside):
+            begins = inside[0].start if inside else start
+            if (
+                not any(n.start < edge < n.end for n in every for edge in (start, end))
+                and not _altered(content, start, end)
+                and all(n in self.free[line] for n in inside)
+                and not (in_order and begins < self.told[line])
+            ):
                 self.free[line] = [n for n in self.free[line] if n not in inside]
+                if in_order:
+                    self.told[line] = inside[-1].end if inside else start
                 return len(inside)
             start = content.find(text, start + 1)
         return None
 
-    def take_all(self, line: int) -> int:
-        """Use up all free numbers of a line."""
-        taken = len(self.free[line]) if 0 < line < len(self.lines) else 0
-        if taken:
-            self.free[line] = []
-        return taken
+    def take_all(self, line: int, count: int) -> int | None:
+        """Use up all numbers of a line: how many, None if they are not ``count``."""
+        if not 0 < line < len(self.lines) or len(self.free[line]) != count:
+            return None
+        self.free[line] = []
+        return count
+
+
+def _altered(content: str, start: int, end: int) -> bool:
+    """True if what stands beside a text belongs to its first or its last number: a sign, a unit, a factor."""
+    before = content[start : start + 1].isdigit() and _BEFORE.search(content[:start])
+    behind = content[end - 1 : end] in tuple("0123456789.") and _BEHIND.match(content, end)
+    return bool(before or behind)
 
 
 def _compare(deck: Deck, lines: list[str], found: Coverage) -> None:
     page = _Page(lines)
-    # The longest text first: "96" must not take the number out of "55 x 55 x 96".
-    wanted: list[tuple[int, str, Aside | None]] = []
+    claims: list[tuple[int, str]] = []
+    # Texts with a reason, and those that a claim is worked out from: these stand in any order.
+    others: list[tuple[int, str, Aside | None]] = []
     for says in deck.says:
-        for place in [(line, says.text) for line in says.places] + list(says.also):
-            wanted += [(place[0] + i, part, None) for i, part in enumerate(place[1].split("\n")) if part]
+        claims += [part for line in says.places for part in _parts(line, says.text)]
+        others += [(*part, None) for line, text in says.also for part in _parts(line, text)]
     for aside in deck.asides:
-        if aside.lines is not None:
-            wanted += [(line, text, aside) for line in aside.lines for text in aside.texts]
-        else:
-            occurs = {
-                text: [(n, line.count(text)) for n, line in enumerate(page.lines)] for text in aside.texts
-            }
-            for text, counts in occurs.items():
-                wanted += [(n, text, aside) for n, count in counts for _ in range(count)]
-                if not any(count for _, count in counts):
-                    found.missing.append(Missing(deck.number, 0, text))
-    for line, text, by in sorted(wanted, key=lambda want: -len(want[1])):
+        others += [(line, text, aside) for line in aside.lines for text in aside.texts]
+    # The longest text first: "96" must not take the number out of "55 x 55 x 96".
+    for line, text, by in sorted(others, key=lambda other: -len(other[1])):
         taken = page.take(line, text)
-        if taken is None and (by is None or by.lines is not None):
+        if taken is None:
             found.missing.append(Missing(deck.number, line, text))
         elif by is None:
-            found.claimed += taken or 0
+            found.claimed += taken
         else:
-            found.aside[by.reason] += taken or 0
+            found.aside[by.reason] += taken
+    for line, text in claims:
+        taken = page.take(line, text, in_order=True)
+        if taken is None:
+            found.missing.append(Missing(deck.number, line, text))
+        found.claimed += taken or 0
     for aside in deck.asides:
-        if aside.lines is not None and not aside.texts:
-            found.aside[aside.reason] += sum(page.take_all(line) for line in aside.lines)
+        for line in () if aside.texts else aside.lines:
+            taken = page.take_all(line, aside.count)
+            if taken is None:
+                found.missing.append(Missing(deck.number, line, f"{aside.count} numbers"))
+            found.aside[aside.reason] += taken or 0
     for number, (line_text, free) in enumerate(zip(page.lines, page.free, strict=True)):
         found.left += [Left(deck.number, number, n.text, line_text.strip()) for n in free]
+
+
+def _parts(line: int, text: str) -> list[tuple[int, str]]:
+    """The lines of a text, each with its number."""
+    return [(line + i, part) for i, part in enumerate(text.split("\n")) if part]

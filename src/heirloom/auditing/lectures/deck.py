@@ -1,6 +1,6 @@
 """What a lecture deck says, as data: its claims, and what is set aside with a reason."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,24 +153,26 @@ class Aside:
 
     Attributes:
         reason: Why they claim nothing.
-        lines: Where they are; None for everywhere in the deck.
-        texts: The texts that they stand in, each once on every line of ``lines``, or wherever it occurs;
-            empty for all that the lines have.
+        lines: Where they are.
+        texts: The texts that they stand in, each once on every line of ``lines``; empty for all numbers that
+            the lines have.
+        count: Where there are no texts, how many numbers each of the lines has.
     """
 
     reason: str
-    lines: tuple[int, ...] | None
+    lines: tuple[int, ...]
     texts: tuple[str, ...] = ()
+    count: int = 0
 
 
-def names(reason: str, *texts: str) -> Aside:
-    """Texts that are set aside wherever they occur."""
-    return Aside(reason, None, texts)
+def names(reason: str, places: Mapping[str, Iterable[int]]) -> tuple[Aside, ...]:
+    """Texts that are set aside, each with its lines; one that a line has twice names it twice."""
+    return tuple(Aside(reason, tuple(lines), (text,)) for text, lines in places.items())
 
 
-def whole(reason: str, *lines: int | range) -> Aside:
-    """Lines all of whose numbers are set aside."""
-    return Aside(reason, _lines(lines))
+def whole(reason: str, count: int, *lines: int | range) -> Aside:
+    """Lines all of whose numbers are set aside: ``count`` of them on each."""
+    return Aside(reason, _lines(lines), count=count)
 
 
 def texts(reason: str, lines: int | Iterable[int], *found: str) -> Aside:

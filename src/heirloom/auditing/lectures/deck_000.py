@@ -1,21 +1,47 @@
 """Lecture deck 000, "LeNet and AlexNet": what it says, and what of it holds."""
 
+from functools import partial
+
 from heirloom.auditing.lectures.deck import (
     Count,
     Deck,
     Formula,
     Says,
-    Told,
     Worked,
     World,
-    names,
     texts,
     whole,
 )
 from heirloom.auditing.readings import books
 
 _SET = World("the size of a data set")
+_TABLE = "the columns of table I of LeCun et al. 1998, turned into rows"
 _COLUMNS = "the kernels of this deck, 5x5x48 and 3x3x192, are those of two columns; the number is that of one"
+
+
+# The five printed rows of the connection table, one for each of the maps 0 to 4 of S2. X: that map of C3
+# reads it.
+_X = ("X...XXX..XXXX.XX", "XX...XXX..XXXX.X", "XXX...XXX..X.XXX", ".XXX..XXXX..X.XX", "..XXX..XXXX.XX.X")
+
+
+def _reading(row: int) -> tuple[int, ...]:
+    """The maps of C3 that read one map of S2."""
+    table = books("lenet5").trace["c3"].attrs["table"]
+    return tuple(number for number, maps in enumerate(table) if row in maps)
+
+
+def _rows() -> tuple[Says, ...]:
+    """One claim for each printed row: its marks, which the text must have, are the maps that read it."""
+    return tuple(
+        Says(
+            50 + row,
+            "\t" + "\t".join(marks).replace(".", ""),
+            f"maps of C3 that read map {row} of S2",
+            Worked(_TABLE, partial(_reading, row)),
+            shown=", ".join(str(place) for place, mark in enumerate(marks) if mark == "X"),
+        )
+        for row, marks in enumerate(_X)
+    )
 
 
 def _table_rows() -> int:
@@ -27,6 +53,7 @@ LENET = (
     Says(13, "1998", "year of LeNet-5", World("a year")),
     Says(14, "3", "convolutional layers of LeNet-5", Count("lenet5", "conv_layers")),
     Says(44, "1516", "parameters of C3", Count("lenet5", "parameters", "c3")),
+    *_rows(),
     Says(
         50,
         "X\t\t\t\tX\tX\tX",
@@ -72,8 +99,7 @@ IMAGENET = (
         139,
         "150,000",
         "images for testing",
-        Told("100,000", "ILSVRC-2012, as lecture deck 002, line 1226, prints it"),
-        why="two competitions: ILSVRC-2010 had 150,000 images for testing, ILSVRC-2012 had 100,000",
+        World("those of the competition of 2010, as the paper says; that of 2012 had 100,000"),
     ),
 )
 ALEXNET = (
@@ -161,9 +187,10 @@ DECK = Deck(
     "LeNet and AlexNet",
     LENET + IMAGENET + ALEXNET,
     (
-        names("the name of a course or a lecture", "CS 470", "CS 570", "Module 4", "Lecture 2"),
-        whole("digits of a picture", range(18, 28)),
-        whole("numbers of the table's columns", 49),
+        texts("the name of a course", 4, "CS 470", "CS 570"),
+        texts("the name of a lecture", 6, "Module 4", "Lecture 2"),
+        whole("digits of a picture", 10, range(18, 28)),
+        whole("numbers of the table's columns", 16, 49),
         texts("the name of a layer or a class", 101, "F6", "'4'"),
         texts("the name of a layer or a class", 251, "layer 1"),
     ),

@@ -17,6 +17,7 @@ from heirloom.auditing.readings import books
 from heirloom.layers import Conv2d
 
 _PAPER = "Krizhevsky et al. 2012, section 5"
+_AS_THERE = World(f"as the paper says: {_PAPER}")
 _WIDTH = (
     "the deck trains a width for each of the ten outputs; the paper's radial basis functions have no bias"
 )
@@ -50,8 +51,18 @@ def _one_column() -> tuple[int, ...]:
 
 LENET = (
     Says(32, "1998", "year of LeNet-5", World("a year")),
-    Says(35, "2", "convolutional layers, as in the code below", Count("lenet5_relu_max", "conv_layers")),
-    Says(35, "3", "fully connected layers, as in the code below", Count("lenet5_relu_max", "fc_layers")),
+    Says(
+        35,
+        "2",
+        "convolutional layers of lenet5_relu_max, the code below; the paper has three, C5 being one",
+        Count("lenet5_relu_max", "conv_layers"),
+    ),
+    Says(
+        35,
+        "3",
+        "fully connected layers of lenet5_relu_max, the code below; the paper has two, F6 and the output",
+        Count("lenet5_relu_max", "fc_layers"),
+    ),
     Says(36, "60,000", "parameters of LeNet-5", Count("lenet5", "parameters")),
     Says(
         50,
@@ -227,8 +238,8 @@ FEATURES = (
     Says(284, "1000", "units of fc8", Count("alexnet", "outputs", "fc8")),
     Says(288, "by 2", "groups of conv2", Count("alexnet", "groups", "conv2")),
     Says(291, "256", "maps of conv2", Count("alexnet", "maps", "conv2")),
-    Says((291, 292), "5x5x48", "filter of conv2", Count("alexnet", "filter", "conv2")),
     Says(292, "128", "maps of a group of conv2", Count("alexnet", "maps_of_a_group", "conv2")),
+    Says((291, 292), "5x5x48", "filter of conv2", Count("alexnet", "filter", "conv2")),
     Says(292, r"\* 2", "groups of conv2", Count("alexnet", "groups", "conv2")),
     Says(
         300,
@@ -244,10 +255,10 @@ FEATURES = (
         Told("1 in conv2, conv4, conv5, fc6 and fc7", _PAPER),
         why="fc6 and fc7 begin with biases of 1 as well",
     ),
-    Says(306, "128", "images of a batch", Told("128", _PAPER)),
-    Says(307, "0.9", "momentum", Told("0.9", _PAPER)),
-    Says(308, "0.0005", "weight decay", Told("0.0005", _PAPER)),
-    Says(309, "0.01", "learning rate", Told("0.01", _PAPER)),
+    Says(306, "128", "images of a batch", _AS_THERE),
+    Says(307, "0.9", "momentum", _AS_THERE),
+    Says(308, "0.0005", "weight decay", _AS_THERE),
+    Says(309, "0.01", "learning rate", _AS_THERE),
 )
 
 
@@ -264,6 +275,7 @@ _POOL = (("kernel_size=3", "window"), ("stride=2", "stride"))
 _CONV = (("kernel_size=3", "window"), ("padding=1", "padding"))
 PYTORCH_ALEXNET = (
     Says(330, "1000", "classes", Count("alexnet_caffe", "outputs", "fc8")),
+    Says(333, "(3, ", "input channels", Count("alexnet_caffe", "maps", "input")),
     *_code(
         333,
         "conv1",
@@ -272,7 +284,6 @@ PYTORCH_ALEXNET = (
         ("stride=4", "stride"),
         ("padding=0", "padding"),
     ),
-    Says(333, "(3, ", "input channels", Count("alexnet_caffe", "maps", "input")),
     *_code(335, "norm1", *_LRN),
     *_code(336, "pool1", *_POOL),
     Says(337, "(96, ", "maps of conv1", Count("alexnet_caffe", "maps", "conv1")),
@@ -322,7 +333,6 @@ _ROWS = (
     (376, "conv5", "256", "13 x 13 x 256", "3x3", "1"),
     (377, "pool5", "256", "6 x 6 x 256", "3x3", "2"),
 )
-_SECOND = 52  # lines from the first table to the second, which stands beside the code in Keras
 
 
 def _table(first: int, model: str) -> tuple[Says, ...]:
@@ -388,8 +398,9 @@ def _keras(line: int, layer: str, *cells: tuple[str, str]) -> tuple[Says, ...]:
 
 _POOLED = (("pool_size=(2,2)", "kernel"), ("strides=(2,2)", "strides"))
 KERAS_ALEXNET = (
+    *_keras(392, "conv1", ("filters=96", "maps")),
     Says(392, "(32,32,3)", "size of an image", Count("alexnet_cifar_bn", "output_size", "input")),
-    *_keras(392, "conv1", ("filters=96", "maps"), ("(11,11)", "kernel"), ("strides=(4,4)", "strides")),
+    *_keras(392, "conv1", ("(11,11)", "kernel"), ("strides=(4,4)", "strides")),
     *_keras(395, "pool1", *_POOLED),
     *_keras(398, "conv2", ("filters=256", "maps"), ("(5, 5)", "kernel"), ("strides=(1,1)", "strides")),
     *_keras(401, "pool2", *_POOLED),
@@ -414,35 +425,41 @@ KERAS_ALEXNET = (
     *_keras(460, "fc9", ("10", "outputs")),
 )
 
+# The lines of the name LeNet-5, alone and in the caption of the figure that every page repeats.
+_NAMED = (
+    *(5, 28, 30, 41, 43, 45, 62, 67, 80, 85, 90, 95, 100, 105, 112, 117, 122, 127, 132, 137, 142, 147),
+    *(155, 199, 218, 222, 227),
+)
 DECK = Deck(
     "001",
     "Case study: LeNet-5 and AlexNet",
     LENET + PYTORCH + KERAS + FEATURES + PYTORCH_ALEXNET + TABLES + KERAS_ALEXNET,
     (
-        whole("the date of the lecture", 9),
-        names(
-            "the name of a network, of a layer or of a step",
-            "LeNet-5",
-            "C1",
-            "S2",
-            "S3",
-            "C3",
-            "S4",
-            "C5",
-            "F6",
+        whole("the date of the lecture", 2, 9),
+        *names("the name of a network", {"LeNet-5": _NAMED}),
+        *names(
+            "the name of a layer",
+            {"C1": (74, 88), "S2": (88,), "C3": (108,), "S4": (108, 120), "C5": (120, 130), "F6": (130, 140)},
         ),
-        names(
+        *names(
             "a name in code",
-            "Conv2d",
-            "Conv2D",
-            "max_pool2d",
-            "MaxPool2d",
-            "MaxPooling2D",
-            "AveragePooling2D",
+            {
+                "Conv2d": (166, 167, 333, 337, 341, 343, 345),
+                "Conv2D": (208, 210, 392, 398, 404, 409, 414),
+                "max_pool2d": (177, 179),
+                "MaxPool2d": (336, 340, 347),
+                "MaxPooling2D": (395, 401, 417),
+                "AveragePooling2D": (209, 211),
+                "conv1": (166, 177),
+                "conv2": (167, 179),
+                "fc1": (170, 181),
+                "fc2": (171, 182),
+                "fc3": (172, 183),
+            },
         ),
-        names("a name in code", "conv1", "conv2", "fc1", "fc2", "fc3"),
-        names("the number of a figure", "Fig. 2."),
-        names("the name of a measure", "Top-5", "Top 5"),
+        texts("the number of a figure", (67, 85, 95, 105, 117, 127, 137, 147), "Fig. 2."),
+        texts("the name of a measure", 245, "Top-5"),
+        texts("the name of a measure", 250, "Top 5"),
         texts("a position in code", 180, "-1"),
         texts("a position in code", 191, "[1:]"),
         texts("a position in code", 193, "= 1"),
@@ -468,6 +485,6 @@ DECK = Deck(
         texts("the number of a table's row", (379, 431), "7\tF"),
         texts("the number of a table's row", (380, 432), "8\tF"),
         texts("how many images are fed at once", (369, 421), "Image\t1\t"),
-        whole("the number of a layer, in a comment", 391, 397, 403, 408, 413, 438, 445, 452),
+        whole("the number of a layer, in a comment", 1, 391, 397, 403, 408, 413, 438, 445, 452),
     ),
 )

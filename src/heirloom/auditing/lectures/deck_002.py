@@ -10,7 +10,6 @@ from heirloom.auditing.lectures.deck import (
     Told,
     Worked,
     World,
-    names,
     texts,
     whole,
 )
@@ -306,17 +305,14 @@ HISTORY = (
         1226,
         "1.3 million",
         "images for training",
-        Told("1.2 million", "Krizhevsky et al. 2012, section 2, as lecture deck 000, line 137, prints it"),
-        why="the paper says roughly 1.2 million, the abstract that was submitted 1.3; the images of 2012 are "
-        "1.281 million, which rounds to 1.3",
+        World("the competition of 2012 has 1.281 million, which rounds to 1.3; the paper says roughly 1.2"),
     ),
     Says(1226, "50,000", "images for validation", _SET),
     Says(
         1226,
         "1,00,000",
         "images for testing",
-        Told("150,000", "ILSVRC-2010, as lecture deck 000, line 139, prints it"),
-        why="two competitions: ILSVRC-2010 had 150,000 images for testing, ILSVRC-2012 had 100,000",
+        World("those of the competition of 2012, 100,000; that of 2010 had 150,000"),
     ),
 )
 
@@ -410,7 +406,7 @@ def _alexnet_size(lines: int | tuple[int, ...], text: str) -> Says:
     return Says(lines, text, "size of an image", Count("alexnet", "output_size", "input"), _227, theirs)
 
 
-_PAPER = "Krizhevsky et al. 2012, section 5"
+_AS_THERE = World("as the paper says: Krizhevsky et al. 2012, section 5")
 ALEXNET = (
     Says(1248, "8 layers", "layers with weights", Count("alexnet", "depth")),
     Says(1248, "5 conv", "convolutional layers", Count("alexnet", "conv_layers")),
@@ -444,10 +440,10 @@ ALEXNET = (
     Says(1360, "1000 neurons", "units of fc8", Count("alexnet", "outputs", "fc8")),
     Says(1360, "1000 classes", "classes", Count("alexnet", "outputs", "fc8")),
     Says(1361, "0.5", "rate of dropout", Count("alexnet", "rate", "drop6")),
-    Says(1361, "128", "images of a batch", Told("128", _PAPER)),
-    Says(1361, "0.0005", "weight decay", Told("0.0005", _PAPER)),
-    Says(1361, "0.9", "momentum", Told("0.9", _PAPER)),
-    Says(1361, "0.01", "learning rate", Told("0.01", _PAPER)),
+    Says(1361, "128", "images of a batch", _AS_THERE),
+    Says(1361, "0.0005", "weight decay", _AS_THERE),
+    Says(1361, "0.9", "momentum", _AS_THERE),
+    Says(1361, "0.01", "learning rate", _AS_THERE),
     _alexnet_size(1369, r"227 \times 227"),
     Says(
         1370,
@@ -497,18 +493,25 @@ VGG = (
 )
 
 _PICTURE = "a setting of an example whose picture is not in the text"
+_THREE = (129, 336, 353, 365, 370, 380, 390, 400, 419, 431, 443, 450, 456, 464, 536, 557, 573, 589, 789)
 _ORDINAL = "the number of a layer in a picture"
 DECK = Deck(
     "002",
     "Convolutional neural network",
     BY_HAND + VOLUMES + HISTORY + LENET + ALEXNET + VGG,
     (
-        whole("part of an address", 9, 66, 73, 689),
-        whole("the year of a reference", 26, 27, 1437, range(1441, 1447)),
-        whole("the number of a layer in a picture", 34, 42, 51),
-        whole("the size of a picture, without more", 93),
-        whole("pixels of a picture", range(106, 112)),
-        names("a dimension in words", "3D", "1-d vector"),
+        whole("part of an address", 2, 9, 66),
+        whole("part of an address", 6, 73),
+        whole("part of an address", 1, 689),
+        whole("the year of a reference", 1, 26, 27, 1437, 1441),
+        whole("the name of a course, or its year", 1, 1443, 1445),
+        whole("the name of a course, or its year", 2, 1444),
+        whole("the name of a course, or its year", 3, 1446),
+        whole("the number of a layer in a picture", 1, 34, 42, 51),
+        whole("the size of a picture, without more", 2, 93),
+        whole("pixels of a picture", 17, range(106, 112)),
+        texts("a dimension in words", _THREE, "3D"),
+        texts("a dimension in words", 936, "1-d vector"),
         texts("axes of a sum", 351, "3 axes"),
         texts(_PICTURE, 358, "**2** output"),
         texts("an index in a formula", 361, "h^r_1", "W_{1ijk}", "b_1"),
@@ -516,19 +519,21 @@ DECK = Deck(
         texts("what is usual", 452, r"64$  to 1024"),
         texts("what is usual", 468, "64 to 1024"),
         texts(_PICTURE, (543, 565, 581, 597), "32 filters"),
-        whole("an index in a formula", 549),
-        whole("the name of a data set", 604),
-        whole(_ORDINAL, *range(619, 640, 1), *range(652, 671)),
+        whole("an index in a formula", 6, 549),
+        whole("the name of a data set", 1, 604),
+        whole(_ORDINAL, 1, 619, 624, 628, 632, 637, 652, 657, 661, 666, 670),
         texts(_PICTURE, (798, 812, 826, 841), "stride = 2"),
-        whole("zeros of a picture", range(891, 899)),
+        whole("zeros of a picture", 8, 891, 898),
+        whole("zeros of a picture", 2, range(892, 898)),
         texts("what is usual", 906, "S = 1"),
         texts("a formula without numbers", 926, "WXHX3"),
         texts("a formula without numbers", (927, 928), "2P", "+ 1"),
         texts("the name of a filter in a picture", 971, "Filter 1"),
         texts(_PICTURE, 976, r"6 \times 6"),
         texts(_PICTURE, (1020, 1032, 1039, 1045), r"2 \times 2", "stride 2"),
-        whole(_PICTURE, 1091, 1093),
-        names("the name of a network", "LeNet-5"),
+        whole(_PICTURE, 5, 1091),
+        whole(_PICTURE, 3, 1093),
+        texts("the name of a network", (1154, 1162, 1186, 1197), "LeNet-5"),
         texts("the name of a measure", 1228, "top-1", "top-5"),
         texts("the name of a measure", (1229, 1388), "Top-5"),
         *(
@@ -566,6 +571,6 @@ DECK = Deck(
             )
         ),
         texts("the number of a layer", 1325, "2<sup>nd</sup>"),
-        names("the name of a graphics card", "GTX 580"),
+        texts("the name of a graphics card", 1377, "GTX 580"),
     ),
 )

@@ -1,20 +1,14 @@
 """Lecture deck 003, "CNN examples, autoencoder, RNN": what it says, and what of it holds."""
 
-from fractions import Fraction
-
 from heirloom.auditing.lectures.deck import (
     Count,
     Deck,
     Formula,
     Says,
-    Told,
-    Worked,
     World,
     names,
     texts,
-    whole,
 )
-from heirloom.recipes import find_recipe
 
 _SET = World("the size of a data set")
 _LENET = (
@@ -27,7 +21,7 @@ _LENET = (
     (17, "ip2", "500", "", "10"),
 )
 _ALEXNET = (
-    (43, "conv1", "224 X 224 X 3", "11 X 11", "96"),
+    (43, "conv1", "224 X 224 X 3", "11 X 11", ""),  # its maps stand behind its stride
     (44, "pool1", "", "3 X 3", ""),
     (45, "conv2", "", "5 X 5", "256"),
     (46, "pool2", "", "3 X 3", ""),
@@ -50,13 +44,6 @@ def _table(model: str, rows: tuple[tuple[int, str, str, str, str], ...]) -> tupl
     return tuple(found)
 
 
-def _epochs() -> Fraction:
-    """Passes over the 60,000 images of MNIST in Caffe's own training."""
-    _, recipe = find_recipe("lenet_caffe_mnist")
-    assert recipe.max_steps is not None
-    return Fraction(recipe.max_steps * recipe.batch_size, 60_000)
-
-
 LENET = (
     *_table("lenet_caffe", _LENET),
     Says(
@@ -72,15 +59,16 @@ LENET = (
         30,
         "75",
         "epochs of training",
-        Worked("steps of the recipe lenet_caffe_mnist, times its batch, by 60,000 images", _epochs),
-        why="Caffe's own training of this network, lenet_solver.prototxt, takes 10,000 steps of 64 images",
+        World(
+            "a setting of the deck's own training; Caffe's, lenet_solver.prototxt, takes 10,000 steps of 64 "
+            "images, 10.67 epochs"
+        ),
     ),
     Says(
         30,
         "0.01",
         "learning rate",
-        Told("0.01, falling to 0.0059", "lenet_solver.prototxt"),
-        why="Caffe's own training begins with 0.01 and lowers it as 0.01 (1 + 0.0001 step)^-0.75",
+        World("a setting of the deck's own training; Caffe's begins with 0.01 and lowers it to 0.0059"),
     ),
     Says(
         32,
@@ -90,9 +78,6 @@ LENET = (
     ),
 )
 ALEXNET = (
-    *_table("alexnet", _ALEXNET),
-    Says(43, "4", "stride of conv1", Count("alexnet", "stride", "conv1")),
-    Says(44, "2", "stride of pool1", Count("alexnet", "stride", "pool1")),
     Says(
         45,
         "55 X 55 X 96",
@@ -101,7 +86,6 @@ ALEXNET = (
         why="the size before the pooling, which the row above names",
         theirs=Count("alexnet", "output_size", "conv1"),
     ),
-    Says(46, "2", "stride of pool2", Count("alexnet", "stride", "pool2")),
     Says(
         50,
         "43264",
@@ -110,6 +94,11 @@ ALEXNET = (
         why="13 x 13 x 256, before the last pooling, which the table leaves out; with it 6 x 6 x 256",
         theirs=Count("alexnet", "outputs", "conv5"),
     ),
+    *_table("alexnet", _ALEXNET),
+    Says(43, "4", "stride of conv1", Count("alexnet", "stride", "conv1")),
+    Says(43, "96", "maps of conv1", Count("alexnet", "maps", "conv1")),
+    Says(44, "2", "stride of pool1", Count("alexnet", "stride", "pool1")),
+    Says(46, "2", "stride of pool2", Count("alexnet", "stride", "pool2")),
     Says(
         56,
         "~ 52",
@@ -119,7 +108,7 @@ ALEXNET = (
         "163, three quarters of the image",
         theirs=Formula("3 x 224 / 13"),
     ),
-    Says(62, "15 million", "images of ImageNet", _SET),
+    Says(62, "Imagenet -15 million", "images of ImageNet", _SET, shown="15 million"),
     Says(62, "22,000", "categories of ImageNet", _SET),
     Says(65, "96%", "what people reach", World("a measurement")),
     Says(67, "1000", "categories of the competition", Count("alexnet", "outputs", "fc8")),
@@ -140,10 +129,24 @@ DECK = Deck(
         texts("the name of a layer", 19, "layer 3"),
         texts("the name of a layer", 21, "layer 1"),
         texts("the name of a layer", 54, "layer 7"),
-        names("the name of a graphics card", "GTX 580"),
-        names("the number of a page", "1 of 3", "2 of 3", "3 of 3", "1/4"),
-        names("the number of a page", "1 of 4", "2 of 4", "3 of 4", "4 of 4"),
-        names("the year of a reference", "*. 2012."),
-        whole("the number of a case or of a list's item", 129, 130, 140, 141, 143),
+        texts("the name of a graphics card", 81, "GTX 580"),
+        *names(
+            "the number of a page",
+            {
+                "1 of 3": (40,),
+                "2 of 3": (60,),
+                "3 of 3": (71,),
+                "1/4": (151,),
+                "1 of 4": (99,),
+                "2 of 4": (115, 159),
+                "3 of 4": (124, 167),
+                "4 of 4": (136, 173),
+            },
+        ),
+        texts("the year of a reference", (38, 58, 87), "*. 2012."),
+        texts("the number of a list's item", 140, "- 1. "),
+        texts("the number of a list's item", (129, 141), "- 2. "),
+        texts("the number of a case", 130, "Case 1: "),
+        texts("the number of a case", 143, "Case 2:"),
     ),
 )

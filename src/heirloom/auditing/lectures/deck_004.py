@@ -1,6 +1,9 @@
 """Lecture deck 004, "CNN and classic networks": what it says, and what of it holds."""
 
-from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Sum, Told, World, names, texts, whole
+from torch import nn
+
+from heirloom.auditing.lectures.deck import Count, Deck, Formula, Says, Sum, Worked, World, texts, whole
+from heirloom.auditing.lectures.examples import layer as row_of
 
 _SEVEN = "five convolutions and three fully connected layers; seven are the layers without the output"
 _TABLE = (
@@ -37,6 +40,11 @@ def _table() -> tuple[Says, ...]:
     return tuple(found)
 
 
+def _softmax() -> int:
+    """Parameters of the softmax behind fc8."""
+    return row_of(nn.Softmax(dim=0), (1000,)).parameters
+
+
 def _of_lenet(*layers: str) -> Sum:
     return Sum(tuple(Count("lenet5", "parameters", layer) for layer in layers))
 
@@ -52,7 +60,14 @@ LENET = (
         why="C3 alone has as many; C1 has 156 more, and C5, a convolution too, is counted below",
         theirs=Count("lenet5", "parameters", "c3"),
     ),
-    Says(118, "1.5K", "parameters of C3", Count("lenet5", "parameters", "c3")),
+    Says(
+        118,
+        "1.5K",
+        "parameters of LeNet-5's convolutions",
+        _of_lenet("c1", "c3"),
+        why="the number of line 116: that of C3 alone",
+        theirs=Count("lenet5", "parameters", "c3"),
+    ),
     Says(120, "60K", "parameters of LeNet-5", Count("lenet5", "parameters")),
     Says(
         122,
@@ -100,14 +115,15 @@ ALEXNET = (
     Says(
         163,
         "227x227x3",
-        "size of an image",
-        Count("alexnet", "output_size", "input"),
-        why="the paper and its code take 224 x 224 and round the number of windows up; 227 gives the same 55",
-        theirs=Count("alexnet_single", "output_size", "input"),
+        "size of an image of the table's network",
+        Count("alexnet_single", "output_size", "input"),
     ),
     *_table(),
     Says(175, "1000x1", "scores", Count("alexnet_single", "outputs", "fc8")),
-    *(Says(175, "0", f"{what} of the softmax", Formula("0")) for what in ("weights", "biases", "parameters")),
+    *(
+        Says(175, "0", f"{what} of the softmax", Worked("a softmax of 1000 scores", _softmax))
+        for what in ("weights", "biases", "parameters")
+    ),
     Says(176, "62,378,344", "parameters in one column", Count("alexnet_single", "parameters")),
     Says(178, "60M", "parameters of AlexNet", Count("alexnet", "parameters")),
     Says(178, "60K", "parameters of LeNet-5", Count("lenet5", "parameters")),
@@ -137,8 +153,7 @@ VGG = (
         207,
         "2015",
         "year of VGG",
-        Told("2014", "Simonyan and Zisserman 2014, as line 220 prints it"),
-        why="of the conference; the paper appeared in 2014",
+        World("the year of the conference; the paper appeared in 2014"),
     ),
     Says(213, "138M", "parameters of VGG-16", Count("vgg16", "parameters")),
     Says(220, "2014", "year of VGG", World("a year")),
@@ -172,7 +187,7 @@ _OPERATIONS = (
 )
 _MOPS = " + ".join(text for _, text, _ in _OPERATIONS)
 TESLA = (
-    Says(227, "99.9999...", "per cent, the long tail", World("an aim")),
+    Says(227, "99.9999...%", "per cent, the long tail", World("an aim")),
     *(
         Says(line, text, f"million operations, {kind}", World("a measurement"))
         for line, text, kind in _OPERATIONS
@@ -207,8 +222,10 @@ DECK = Deck(
     "CNN and classic networks",
     LENET + ALEXNET + VGG + COMPARED + TESLA,
     (
-        names("the name of a course", "ECE 596", "AMATH 563"),
-        whole("the number of a list's item", range(14, 20)),
+        texts("the name of a course", 9, "ECE 596", "AMATH 563"),
+        whole("the number of a list's item", 1, 14, 15, range(17, 20)),
+        texts("the number of a list's item", 16, " 1. "),
+        texts("a dimension in words", 16, "2D"),
         texts("the name of a norm", 64, "L2"),
         texts("exponents of an order of growth", 87, "N^2", "n^4"),
         texts("the name of a network", (68, 91, 131), "LeNet 5"),
