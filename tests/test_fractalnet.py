@@ -267,3 +267,19 @@ def test_another_size_is_refused(net):
     with pytest.raises(HeirloomError, match="takes") as caught:
         net(torch.zeros(1, 1, 28, 28))
     assert caught.value.code == "E-input-size"
+
+
+def test_initial_weights():
+    """Uniform with variance 1 / inputs: each layer keeps its bounds, fills them, and has that deviation."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = create_model("fractalnet20")
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) > 30
+    for layer in layers:
+        weight = layer.weight.detach().double()
+        inputs = weight[0].numel()
+        count, bound = weight.numel(), (3 / inputs) ** 0.5
+        assert bound * (1 - 40 / count) < weight.abs().max().item() <= bound * (1 + 1e-6)
+        assert weight.std().item() == pytest.approx(inputs**-0.5, rel=6 / count**0.5)
+        assert layer.bias is None or not layer.bias.any()

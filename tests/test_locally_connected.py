@@ -125,7 +125,13 @@ def test_memory_is_what_autograd_keeps():
 
 
 def test_faults_are_one_clear_line():
-    for size, maps, kernel, stride in (((1, 4, 4), 1, 5, 1), ((1, 4, 4), 1, 2, 0), ((1, 4, 4), 0, 2, 1)):
+    for size, maps, kernel, stride in (
+        ((1, 4, 4), 1, 5, 1),
+        ((1, 4, 6), 1, 5, 1),
+        ((1, 6, 4), 1, 5, 1),
+        ((1, 4, 4), 1, 2, 0),
+        ((1, 4, 4), 0, 2, 1),
+    ):
         with pytest.raises(HeirloomError, match="no window fits, or there is nothing") as caught:
             LocallyConnected2d(size, maps, kernel, stride)
         assert caught.value.code == "E-argument"

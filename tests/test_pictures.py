@@ -99,7 +99,7 @@ def test_chart_of_gradients():
         Curve("one", "rnn", True, [1e-9, 1e-4, 2.0]),
         Curve("two", "lstm", True, [1.0, 2.0, 4.0]),
         Curve("one untrained", "rnn", False, [0.0, 0.0, 3.0]),
-        Curve("close", "gru", True, [1.0, 2.0, 4.0]),
+        Curve("close", "gru", True, [1.0, 2.001, 4.0]),
     ]
     svg = file_on_white(chart(curves, "3 images"), "svg")
     words = texts(svg)
@@ -117,6 +117,35 @@ def test_chart_of_gradients():
                 )
     two, close = heights.values()
     assert abs(two - close) >= 15  # equal values, and both can be read
+
+
+def test_equal_curves_are_named_together():
+    curves = [
+        Curve("one", "rnn", False, [1e-4, 1.0]),
+        Curve("two", "gru", False, [0.25, 1.0]),
+        Curve("again", "rnn", False, [2e-4, 2.0]),
+        Curve("x" * 80, "rnn", False, [4e-4, 4.0]),
+    ]
+    figure = chart(curves, "3 images")
+    words = texts(file_on_white(figure, "svg"))
+    assert "two  0.25" in words
+    assert f"one = again, {'x' * 18}…  10⁻⁴" in words
+    assert len(figure.axes[0].lines) == 2
+
+
+def test_the_name_of_one_network_drawn_twice():
+    curves = [Curve("rnn", "rnn", False, [0.5, 1.0])] * 2
+    assert "rnn = rnn  0.5" in texts(
+        file_on_white(chart([*curves[:1], Curve(**vars(curves[0]))], "1"), "svg")
+    )
+
+
+def test_a_long_name_stays_on_the_page():
+    figure = drawing(Unfolding("Long" * 40, "GRU", 28, 28, 3, 10, ("h",), 99))
+    figure.canvas.draw()
+    for text in figure.texts:
+        assert text.get_window_extent().x1 <= figure.bbox.x1
+    assert figure.texts[0].get_text().startswith("LongLong")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_commands_print_what_the_readme_shows(heirloom: Heirloom, command: str, 
 
 def test_the_training_commands_work(heirloom: Heirloom, finished_run: Path, tmp_path: Path) -> None:
     """Word by word, but for fewer epochs and seeds."""
-    (commands,) = [block for kind, block in BLOCKS if "$ heirloom train" in block]
+    (commands,) = [block for kind, block in BLOCKS if "$ heirloom resume" in block]
     (tmp_path / "my-digits").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "my-digits" / "one.png")
     for line in commands.splitlines():
@@ -47,6 +47,19 @@ def test_the_training_commands_work(heirloom: Heirloom, finished_run: Path, tmp_
         words = ["epochs=1" if word.startswith("epochs=") else "2" if word == "5" else word for word in words]
         done = heirloom(*words)
         assert done.returncode == 0, (line, done.stderr)
+
+
+def test_learning_from_photographs_works(heirloom: Heirloom, tmp_path: Path) -> None:
+    (commands,) = [block for kind, block in BLOCKS if "$ heirloom doctor" in block]
+    for number in range(120):
+        folder = tmp_path / "photos" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (40, 40), number * 2).save(folder / f"{number}.png")
+    for command in commands.replace("$ heirloom ", "").splitlines():
+        words = shlex.split(command)
+        more = ["--quiet", "--set", "epochs=1"] if words[0] == "train" else []
+        done = heirloom(*words, *more)
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_import_works(heirloom: Heirloom, tmp_path: Path) -> None:

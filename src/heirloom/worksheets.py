@@ -1,7 +1,8 @@
 """Worksheets: a network's table with numbers missing, for a class to find, and the key with the arithmetic.
 
 What is asked can be worked out from what is shown: kernels, strides, padding, maps and connections stay.
-Nothing is asked that is 0, that stands beside the question, or that a row of the same make gives away.
+Nothing is asked that is 0, that stands beside the question, or that a row of the same make gives away; a
+size that is asked for is left out of the lists of blocks, too.
 """
 
 import ast
@@ -76,7 +77,16 @@ class Worksheet:
         for number, blank in enumerate(self.blanks, 1):
             for row, column in blank.cells:
                 rows[row][self.table.columns.index(column)] = f"({number}) ______"
-        return replace(self.table, rows=rows[:-1], totals=rows[-1])
+        return replace(self.table, rows=rows[:-1], totals=rows[-1], notes=self._notes)
+
+    @property
+    def _notes(self) -> list[str]:
+        """The notes, where a size that is asked for is the number of its blank."""
+        notes = list(self.table.notes)
+        for number, blank in enumerate(self.blanks, 1):
+            if blank.cells[0][1] == "output":
+                notes = [note.replace(f"({blank.answer})", f"(size as at ({number}))") for note in notes]
+        return notes
 
     def render(self, form: SheetForm = "text", part: Part = "both") -> str:
         """The sheet and behind it the key, in LaTeX as a document with a page for each.
@@ -90,7 +100,7 @@ class Worksheet:
         sheet, lines = [self.sheet.render(form)], [blank.line for blank in self.blanks]
         if form == "latex":
             sheet = [_LATEX_TABLE.format(title=latex_text(self.table.title), table=sheet[0])]
-            sheet += [rf"\noindent {latex_text(note)}\par" + "\n" for note in self.table.notes]
+            sheet += [rf"\noindent {latex_text(note)}\par" + "\n" for note in self._notes]
             items = [f"\\item[({n})] {latex_text(line)}\n" for n, line in enumerate(lines, 1)]
             key = [
                 f"\\section*{{{latex_text(heading)}}}\n\\begin{{description}}\n",
@@ -142,30 +152,33 @@ def worksheet(
 
     Args:
         model: A module, or what `create_model` takes: a name or ``file.py:Class``.
-        blank: How many numbers to leave out: sizes, parameters, counts and receptive fields in turn.
+        blank: How many numbers to leave out: sizes, parameters, counts and receptive fields in turn; all, and
+            the title says so, where there are fewer that can be asked for.
         seed: Which ones.
         input_size: Usually (C, H, W), in pixels; by default the model's own.
         convention: Which count the table has: connections, MACs or FLOPs.
         **args: Arguments of `create_model`.
 
     Raises:
-        HeirloomError: See `summary`; (``E-usage``) there are not as many cells to ask for.
+        HeirloomError: See `summary`; (``E-usage``) ``blank`` is not positive, or nothing can be asked for.
     """
     books = summary(model, input_size, convention=convention, **args)
     table, groups = _table(books)
     found = _askable(books, table, groups)
-    if not 1 <= blank <= len(found):
+    if blank < 1 or not found:
         raise HeirloomError(
             "E-usage",
             f"a worksheet with {blank} blanks",
             why=f"{books.trace.model} has {len(found)} numbers that can be asked for",
             remedy=f"give 1 to {len(found)}" if found else "",
         )
+    few, blank = blank > len(found), min(blank, len(found))
     order = {place: number for number, place in enumerate(found)}
     chosen = sorted(_drawn(found, seed)[:blank], key=lambda b: order[b])
     what = "missing number" if blank == 1 else f"{blank} missing numbers"
     network = f"{books.trace.model}, input {size_text(books.trace.input_size)}"
-    title = f"{network}, sheet {seed}: find the {what}"
+    every = ", all that can be asked for" if few else ""
+    title = f"{network}, sheet {seed}: find the {what}{every}"
     return Worksheet(replace(table, title=title), tuple(chosen))
 
 
@@ -280,8 +293,10 @@ def _askable(books: Summary, table: Table, groups: Sequence[Sequence[Row]]) -> l
     counted = [columns[_HEADS[quantity]] for quantity in ("parameters", head)]
     makes = [[(row[1], row[2], row[i]) for i in counted] for row in table.rows]
     often = [Counter(pair[which] for pair in makes) for which in (0, 1)]
-    # Of a block, the table has the result of its last operation: what reads another one is not asked for.
+    # Of a block, the table has the result of its last operation: what reads another one is not asked for,
+    # nor what reads a block with several results, since the table does not say which.
     shown = {next((row for row in reversed(group) if row.executed), group[-1]).id for group in groups}
+    shown -= _ambiguous(groups)
     for number, (group, row) in enumerate(zip(groups, table.rows, strict=True)):
         alone = len(group) == 1 and shown.issuperset(group[0].inputs)
         for column, ask in (("output", _output), ("field", _field)):
@@ -292,8 +307,10 @@ def _askable(books: Summary, table: Table, groups: Sequence[Sequence[Row]]) -> l
                 end = next(
                     (k for k, r in enumerate(table.rows) if k > number and r[i] != row[i]), len(groups)
                 )
-                cells = tuple((k, column) for k in range(number, end))
-                found.append(Blank(str(row[0]), cells, row[i], arithmetic))
+                same_make = [k for k, r in enumerate(table.rows) if (*r[1:3], r[i]) == (*row[1:3], row[i])]
+                if all(number <= k < end for k in same_make):
+                    cells = tuple((k, column) for k in range(number, end))
+                    found.append(Blank(str(row[0]), cells, row[i], arithmetic))
         same = row[counted[0]] == row[counted[1]]  # as in a fully connected layer
         for which, quantity in enumerate(("parameters", head)):
             count, cells = row[counted[which]], ((number, _HEADS[quantity]),)
@@ -311,6 +328,16 @@ def _askable(books: Summary, table: Table, groups: Sequence[Sequence[Row]]) -> l
         cells = tuple((len(groups), column) for column in columns_asked)
         found.append(Blank("total", cells, table.totals[counted[which]], "the sum of the column"))
     return found
+
+
+def _ambiguous(groups: Sequence[Sequence[Row]]) -> set[int]:
+    """Results of blocks of which others read several."""
+    place = {row.id: number for number, group in enumerate(groups) for row in group}
+    read: dict[int, set[int]] = {}
+    for number, group in enumerate(groups):
+        for source in (i for row in group for i in row.inputs if place[i] != number):
+            read.setdefault(place[source], set()).add(source)
+    return {source for sources in read.values() if len(sources) > 1 for source in sources}
 
 
 def _sum(group: Sequence[Row], quantity: str) -> str:

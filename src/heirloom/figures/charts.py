@@ -66,6 +66,12 @@ def heading(figure: Figure, title: str) -> None:
     figure.text(x, y, printable(title), fontsize=16, fontweight="bold", va="center", parse_math=False)
 
 
+def short(name: str, longest: int) -> str:
+    """A name, which may come from outside, in as many letters as there is room for."""
+    name = printable(name)
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
 def svg_on_white(figure: Figure) -> bytes:
     """A chart as an SVG file."""
     figure.set_facecolor("white")

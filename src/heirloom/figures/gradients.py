@@ -16,8 +16,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from torch import Tensor, nn
 
 from heirloom.data import load_data
-from heirloom.errors import HeirloomError, printable
-from heirloom.figures.charts import INK, heading, on_white, style_on_white
+from heirloom.errors import HeirloomError
+from heirloom.figures.charts import INK, heading, on_white, short, style_on_white
 from heirloom.figures.picture import Asked, Picture, Subject, fresh, in_double
 from heirloom.layers import Recurrent
 from heirloom.layers.recurrent import State
@@ -162,12 +162,14 @@ def chart(curves: Sequence[Curve], images: str) -> Figure:
         figure.text(
             0.27 / 11.2, 1 - 0.72 / 6.3, _words(curves, images), fontsize=12.5, va="center", color=ink
         )
-        shown = {curve.label: f"{_short(curve.label)}  {power(curve.relative[0])}" for curve in curves}
-        aside = max(map(len, shown.values())) * _LETTER + 0.3
+        curves, shown = list(curves), [_words_for(curve, curves) for curve in curves]
+        aside = max(map(len, shown)) * _LETTER + 0.3
         axes = figure.add_axes((0.84 / 11.2, 0.115, (11.2 - 0.84 - aside) / 11.2, 0.725))
         names = list(dict.fromkeys(curve.network for curve in curves))
         ends = []
-        for curve in curves:
+        for curve, words in zip(curves, shown, strict=True):
+            if not words:
+                continue  # it lies on one that has its name, too
             colour = _COLOURS[names.index(curve.network) % len(_COLOURS)]
             values = curve.relative[::-1]
             drawn = [value if value > 0 else float("nan") for value in values]
@@ -182,7 +184,7 @@ def chart(curves: Sequence[Curve], images: str) -> Figure:
                 markersize=4.5 if not dashed else 0,
             )
             last = max((i for i, value in enumerate(values) if value > 0), default=0)
-            ends.append((last, values[last] or 1.0, shown[curve.label], colour))
+            ends.append((last, values[last] or 1.0, words, colour))
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
@@ -197,17 +199,24 @@ def chart(curves: Sequence[Curve], images: str) -> Figure:
         return figure
 
 
+def _words_for(curve: Curve, curves: Sequence[Curve]) -> str:
+    """What stands behind a curve: its name, and those of later ones that lie on it; of these, nothing."""
+    same = [c for c in curves if c.relative == curve.relative]
+    if same[0] is not curve:
+        return ""
+    names = short(curve.label, _LONGEST)
+    if len(same) > 1:
+        others = ", ".join(dict.fromkeys(c.label for c in same[1:]))
+        names = f"{names} = {short(others, _LONGEST)}"
+    return f"{names}  {power(curve.relative[0])}"
+
+
 def _words(curves: Sequence[Curve], images: str) -> str:
     if not any(curve.trained for curve in curves):
         weights = "untrained"
     else:
         weights = "trained" if all(curve.trained for curve in curves) else "dashed: untrained"
     return f"Norm of ∂ loss / ∂ state, relative to the last step; mean of {images}; {weights}"
-
-
-def _short(label: str) -> str:
-    label = printable(label)
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
 
 
 def _label(axes: Any, ends: Sequence[tuple[int, float, str, str]]) -> None:

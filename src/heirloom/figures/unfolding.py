@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from heirloom.errors import HeirloomError
-from heirloom.figures.charts import INK, TRAIN, VAL, heading, on_white, style_on_white
+from heirloom.figures.charts import INK, TRAIN, VAL, heading, on_white, short, style_on_white
 from heirloom.figures.gradients import recurrent_layer
 from heirloom.figures.picture import Asked, Picture
 
@@ -65,6 +65,8 @@ def picture(asked: Asked) -> Picture:
 _SIZE = 13.2, 5.7
 _LOW, _MIDDLE, _HIGH = 0.95, 2.6, 4.1
 """Heights of the rows, of the layer, of the scores."""
+_LONGEST = 40
+"""Letters of a network's name."""
 _HALF = 0.46
 """Half of the side of a layer."""
 
@@ -73,7 +75,7 @@ def drawing(u: Unfolding) -> Figure:
     """The cycle on the left, the chain on the right."""
     with style_on_white():
         figure = Figure(figsize=_SIZE)
-        heading(figure, f"{u.network}: the cycle, and what it is when it is unfolded")
+        heading(figure, f"{short(u.network, _LONGEST)}: the cycle, and what it is when it is unfolded")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_xlim(0, _SIZE[0])
         axes.set_ylim(0, _SIZE[1])
