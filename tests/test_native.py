@@ -375,6 +375,37 @@ def test_gradients_of_gradients_take_the_plain_formula() -> None:
 
 
 @pytest.mark.usefixtures("on")
+def test_gradients_of_gradients_with_tensors_that_were_exchanged() -> None:
+    """They are taken where the layers were, not where they are: lent for a pass, replaced, and in two places."""
+    torch.manual_seed(0)
+    squash, twice = ScaledTanh(), nn.Linear(12, 12)
+    layers = {"c": Conv2d(2, 3, 2), "s": squash, "p": MaxPool2d(2), "f": nn.Flatten(), "l": twice, "m": twice}
+    chain, x = Chain((2, 5, 5), **layers, o=RBF(torch.randn(4, 12))), torch.randn(9, 2, 5, 5)
+    results = []
+    for threads in (2, 0):
+        for lent in (True, False):
+            net = copy.deepcopy(chain)
+            names = [name for name, _ in net.named_parameters()]
+            generator = torch.Generator().manual_seed(3)
+            own = [torch.randn(p.shape, generator=generator).requires_grad_() for p in net.parameters()]
+            with native.active(threads):
+                if lent:
+                    out = torch.func.functional_call(net, dict(zip(names, own, strict=True)), (x,))
+                else:
+                    own = list(net.parameters())
+                    out = net(x)
+                assert is_native(out) == bool(threads)
+                net.l.weight, net.l.bias = (nn.Parameter(torch.zeros_like(p)) for p in net.l.parameters())
+                net.o.codes = torch.zeros(4, 12)
+                gradients = torch.autograd.grad(out.pow(2).mean(), own, create_graph=True)
+                second = torch.autograd.grad(sum(g.square().sum() for g in gradients), own)
+            results.append([*gradients, *second])
+    for ours, theirs in zip(results[:2], results[2:], strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert error(one, other.double()) < 2e-5
+
+
+@pytest.mark.usefixtures("on")
 def test_two_passes_before_the_way_back_and_the_way_back_twice() -> None:
     model, images = create_model("lenet5_relu_max"), torch.randn(2, 20, 1, 32, 32)
     parameters = list(model.parameters())

@@ -162,7 +162,9 @@ def _halves(size: Size) -> Size | None:
 
 def _codes(layer: RBF, size: Size) -> Step | None:
     units, reads = layer.codes.shape
-    return Step(DISTANCES, (units,), layer, weights=lambda: layer.codes) if size == (reads,) else None
+    if size != (reads,) or layer.codes.requires_grad:
+        return None
+    return Step(DISTANCES, (units,), layer, fixed=("codes",))
 
 
 RULES: dict[type, Callable[[Any, Size], Step | None]] = {
