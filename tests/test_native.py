@@ -1,5 +1,6 @@
 """native.c: equal to PyTorch's formulas, the same for every number of threads, and never in the way."""
 
+import contextlib
 import copy
 import dataclasses
 import json
@@ -375,6 +376,37 @@ def test_gradients_of_gradients_take_the_plain_formula() -> None:
 
 
 @pytest.mark.usefixtures("on")
+def test_gradients_of_gradients_with_tensors_that_were_exchanged() -> None:
+    """They are taken where the layers were, not where they are: lent, replaced, and in two places."""
+    torch.manual_seed(0)
+    squash, twice = ScaledTanh(), nn.Linear(12, 12)
+    layers = {"c": Conv2d(2, 3, 2), "s": squash, "p": MaxPool2d(2), "f": nn.Flatten(), "l": twice, "m": twice}
+    chain, x = Chain((2, 5, 5), **layers, o=RBF(torch.randn(4, 12))), torch.randn(9, 2, 5, 5)
+    results = []
+    for threads in (2, 0):
+        for lent in (True, False):
+            net = copy.deepcopy(chain)
+            names = [name for name, _ in net.named_parameters()]
+            generator = torch.Generator().manual_seed(3)
+            own = [torch.randn(p.shape, generator=generator).requires_grad_() for p in net.parameters()]
+            with native.active(threads):
+                if lent:
+                    out = torch.func.functional_call(net, dict(zip(names, own, strict=True)), (x,))
+                else:
+                    own = list(net.parameters())
+                    out = net(x)
+                assert is_native(out) == bool(threads)
+                net.l.weight, net.l.bias = (nn.Parameter(torch.zeros_like(p)) for p in net.l.parameters())
+                net.o.codes = torch.zeros(4, 12)
+                gradients = torch.autograd.grad(out.pow(2).mean(), own, create_graph=True)
+                second = torch.autograd.grad(sum(g.square().sum() for g in gradients), own)
+            results.append([*gradients, *second])
+    for ours, theirs in zip(results[:2], results[2:], strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert error(one, other.double()) < 2e-5
+
+
+@pytest.mark.usefixtures("on")
 def test_two_passes_before_the_way_back_and_the_way_back_twice() -> None:
     model, images = create_model("lenet5_relu_max"), torch.randn(2, 20, 1, 32, 32)
     parameters = list(model.parameters())
@@ -443,6 +475,119 @@ def test_tensors_that_were_exchanged_are_not_read_past_their_end() -> None:
     with pytest.raises(RuntimeError, match="dtype"):
         model(x)
     model.f6.weight = whole
+    assert is_native(model(x))
+
+
+CHANGES: dict[str, Callable[[Chain], object]] = {
+    "a bias taken away": lambda net: setattr(net.l, "bias", None),
+    "a bias of a convolution": lambda net: setattr(net.c, "bias", None),
+    "a bias put in": lambda net: setattr(net.bare, "bias", nn.Parameter(torch.ones(3))),
+    "slope": lambda net: setattr(net.s, "slope", 5.0),
+    "divisor": lambda net: setattr(net.a, "divisor_override", 3),
+    "codes": lambda net: net.o.codes.requires_grad_(),
+    "a kind of layer": lambda net: setattr(net.r, "__class__", Twice),
+}
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_changed_between_two_passes_counts(name: str) -> None:
+    torch.manual_seed(0)
+    net = Chain(
+        (1, 12, 12),
+        **{"c": Conv2d(1, 3, 3), "s": ScaledTanh(), "bare": Conv2d(3, 3, 3, bias=False), "r": nn.ReLU()},
+        **{"a": AvgPool2d(2), "f": nn.Flatten(), "l": nn.Linear(48, 6), "o": RBF(torch.randn(4, 6))},
+    )
+    x = torch.randn(16, 1, 12, 12)
+    before = net(x)
+    assert is_native(before)
+    CHANGES[name](net)
+    results = []
+    for threads in (None, 0):
+        with contextlib.nullcontext() if threads is None else native.active(threads):
+            out = net(x)
+            wanted = [*net.parameters(), *(codes for codes in net.buffers() if codes.requires_grad)]
+            results.append([out, *torch.autograd.grad(out.pow(2).mean(), wanted)])
+    for one, other in zip(*results, strict=True):
+        assert error(one, other.double()) < 2e-5
+    assert name == "codes" or error(before, out.double()) > 1e-3
+
+
+class Seen(nn.Module):
+    """Sums what it is given, also a pair."""
+
+    def forward(self, x: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+        return x.flatten(1) if isinstance(x, Tensor) else torch.cat([part.flatten(1) for part in x], 1)
+
+
+PLAIN_ONES: dict[str, tuple[nn.Module, int]] = {
+    "indices": (MaxPool2d(2, return_indices=True), 1),
+    "overlapping": (MaxPool2d(2, stride=1), 1),
+    "padded": (MaxPool2d(2, padding=1), 1),
+    "spread": (MaxPool2d(2, dilation=2), 1),
+    "mean, padded": (AvgPool2d(2, padding=1), 1),
+    "mean of three": (AvgPool2d(3), 1),
+    "a divisor": (AvgPool2d(2, divisor_override=3), 2),  # native.c has it
+    "from another axis": (nn.Flatten(2), 1),
+    "strides": (Conv2d(3, 3, 3, stride=2), 1),
+    "groups": (Conv2d(3, 3, 3, groups=3), 1),
+    "too many rows": (Conv2d(3, 3, (9, 1)), 1),
+    "too many columns": (Conv2d(3, 3, (1, 9)), 1),
+    "too many maps": (Conv2d(4, 3, 3), 1),
+    "too many units": (nn.Linear(9, 3), 1),
+}
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("name", PLAIN_ONES)
+def test_settings_that_native_c_does_not_know(name: str) -> None:
+    """They end the chain, and give what PyTorch gives, its refusals included."""
+    torch.manual_seed(0)
+    layer, count = PLAIN_ONES[name]
+    net, x = Chain((1, 12, 12), c=Conv2d(1, 3, 5), layer=layer, seen=Seen()), torch.randn(16, 1, 12, 12)
+    assert joined.computed(net, x)[0] == count
+    results: list[Tensor | str] = []
+    for threads in (2, 0):
+        with native.active(threads):
+            try:
+                results.append(net(x))
+            except RuntimeError as error_:
+                results.append(str(error_))
+    ours, theirs = results
+    assert isinstance(ours, str) == isinstance(theirs, str) == name.startswith("too many")
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5) if isinstance(ours, Tensor) else None
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("which", ["weight", "bias"])
+def test_tensors_that_were_exchanged_before_the_first_pass(which: str) -> None:
+    """`in_features` and `out_features` are then no longer true."""
+    net, x = (
+        Chain((1, 8, 8), c=Conv2d(1, 3, 5), f=nn.Flatten(), l=nn.Linear(48, 40)),
+        torch.randn(16, 1, 8, 8),
+    )
+    setattr(net.l, which, nn.Parameter(getattr(net.l, which)[:2].detach().clone()))
+    assert joined.computed(net, x)[0] == 2
+    with pytest.raises(RuntimeError):
+        net(x)
+
+
+@pytest.mark.usefixtures("on")
+@pytest.mark.parametrize("how", ["all modules", "way back", "before it", "before"])
+def test_every_kind_of_hook_is_called(how: str) -> None:
+    model, x, calls = create_model("lenet5_relu_max"), torch.randn(16, 1, 32, 32), []
+    assert is_native(model(x))
+    handle = {
+        "all modules": lambda hook: nn.modules.module.register_module_forward_hook(hook),
+        "way back": model.conv2.register_full_backward_hook,
+        "before it": model.conv2.register_full_backward_pre_hook,
+        "before": model.conv2.register_forward_pre_hook,
+    }[how](lambda layer, *_: calls.append(layer))
+    try:
+        model(x).sum().backward()
+    finally:
+        handle.remove()
+    assert model.conv2 in calls
     assert is_native(model(x))
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from heirloom.kernels.native import PROPER, Chain, Layer, Library, active
 
@@ -28,9 +29,11 @@ class Step(NamedTuple):
     gradients: tuple[int, int] = (0, 0)
     """Numbers of the gradients by weights and bias. There is always one by the bias."""
     weights: Callable[[], Tensor] | None = None
-    """Gives them where they are not a parameter as it stands,"""
+    """Gives them where they are not a tensor of the layer as it stands,"""
     undo: Callable[[Tensor], Tensor] | None = None
     """and makes the gradient by the parameter of the one by them."""
+    fixed: tuple[str, ...] = ()
+    """What tensors are called there that are not trained, where it has no parameters."""
     kernel: tuple[int, int] = (1, 1)
     amplitude: float = 1.0
     slope: float = 1.0
@@ -57,26 +60,27 @@ class Plan:
             size = step.size
         self.reading = [(place, step) for place, step in enumerate(steps) if step.layer]
         """The layers that have tensors, and their places in the row."""
-        self._shapes = [tensor.shape for tensor in (*self._parameters(), *self._fixed())]
+        self._shapes = [tensor.shape for tensor in self._tensors()]
+        self._fixed = [(step.layer, name) for _, step in self.reading for name in step.fixed]
         self._needs: dict[tuple[str, int, int], int] = {}
 
-    def _parameters(self) -> list[Tensor]:
-        return [getattr(step.layer, name) for _, step in self.reading for name in step.trained]
-
-    def _fixed(self) -> list[Tensor]:
-        return [step.weights() for _, step in self.reading if step.weights and not step.trained]
+    def _tensors(self) -> list[Tensor]:
+        return [
+            getattr(step.layer, name) for _, step in self.reading for name in (*step.trained, *step.fixed)
+        ]
 
     def __call__(self, x: Tensor, library: Library) -> Tensor | None:
         """What the layers make of ``x`` (B, *size); None where their tensors are no longer what they were."""
-        parameters = self._parameters()
-        tensors = parameters + self._fixed()
+        tensors = self._tensors()
         if not all(type(tensor) in PROPER for tensor in tensors):
             return None
         if [tensor.shape for tensor in tensors] != self._shapes:
             return None
         if not all(tensor.dtype == torch.float32 and tensor.is_cpu for tensor in tensors):
             return None
-        return cast(Tensor, _Chain.apply(x, library, self, *parameters))  # type: ignore[no-untyped-call]
+        if any(getattr(layer, name).requires_grad for layer, name in self._fixed):
+            return None
+        return cast(Tensor, _Chain.apply(x, library, self, *tensors))  # type: ignore[no-untyped-call]
 
     def described(self) -> Any:
         """An array of ``layer`` that points at no tensor yet."""
@@ -92,14 +96,14 @@ class Plan:
 
 class _Chain(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, library: Library, plan: Plan, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, library: Library, plan: Plan, *given: Tensor) -> Tensor:
         """All layers, for one block of images after another."""
-        ctx.save_for_backward(x, *parameters)
+        ctx.save_for_backward(x, *given)
         x = x.contiguous()
         out = torch.empty(len(x), *plan.out_size)
-        layers, given, pointed_at = plan.described(), iter(parameters), [x]
+        layers, rest, pointed_at = plan.described(), iter(given), [x]
         for place, step in plan.reading:
-            tensors = [next(given).contiguous() for _ in step.trained]
+            tensors = [next(rest).contiguous() for _ in (*step.trained, *step.fixed)]
             if step.weights:
                 tensors[:1] = [step.weights().contiguous()]
             layers[place].weight = tensors[0].data_ptr()
@@ -117,10 +121,10 @@ class _Chain(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients by ``x`` and the parameters; from the layers where they are differentiated again."""
-        x, *parameters = ctx.saved_tensors
+        x, *tensors = ctx.saved_tensors
         library, plan, chain = ctx.library, ctx.plan, ctx.chain
         if torch.is_grad_enabled():
-            return _again(plan.layers, x, parameters, grad)
+            return _again(plan, x, tensors, grad)
         trained = [(place, step) for place, step in plan.reading if step.trained]
         sizes = [size for _, step in trained for size in step.gradients]
         gradients = torch.empty(sum(sizes))
@@ -133,23 +137,31 @@ class _Chain(torch.autograd.Function):
         work = plan.memory("work_size", chain, library)
         chain.work = work.data_ptr()
         library("backward", chain)
-        found, given, by_parameters = iter(gradients.split(sizes)), iter(parameters), []
-        for _, step in trained:
+        found, rest = iter(gradients.split(sizes)), iter(tensors)
+        by_tensors: list[Tensor | None] = []
+        for _, step in plan.reading:
+            by_tensors += [None for _ in zip(step.fixed, rest, strict=False)]
+            if not step.trained:
+                continue
             by_weights, by_bias = next(found), next(found)
             by_weights = step.undo(by_weights) if step.undo else by_weights
             pairs = zip((by_weights, by_bias), step.trained, strict=False)  # perhaps it has no bias
-            by_parameters += [gradient.view(next(given).shape) for gradient, _ in pairs]
-        return by_x, None, None, *by_parameters
+            by_tensors += [gradient.view(next(rest).shape) for gradient, _ in pairs]
+        return by_x, None, None, *by_tensors
 
 
-def _again(
-    layers: Sequence[nn.Module], x: Tensor, parameters: list[Tensor], grad: Tensor
-) -> tuple[Tensor | None, ...]:
-    """Gradients that can be differentiated again, from the layers as they are."""
-    wanted, out = [tensor for tensor in (x, *parameters) if tensor.requires_grad], x
+def _again(plan: Plan, x: Tensor, tensors: list[Tensor], grad: Tensor) -> tuple[Tensor | None, ...]:
+    """Gradients that can be differentiated again, from the layers with the tensors that they had."""
+    # One of its own for each place: a tensor that has two has a gradient by either.
+    places = [tensor.view_as(tensor) for tensor in (x, *tensors)]
+    out, *rest = places
+    given = iter(rest)
+    names = {step.layer: (*step.trained, *step.fixed) for _, step in plan.reading}
     with active(0):
-        for layer in layers:
-            out = layer(out)
+        for layer in plan.layers:
+            own = {name: next(given) for name in names.get(layer, ())}
+            out = functional_call(layer, own, (out,)) if own else layer(out)
+    wanted = [place for place in places if place.requires_grad]
     found = iter(torch.autograd.grad(out, wanted, grad, create_graph=True))
-    by_x, *rest = (next(found) if tensor.requires_grad else None for tensor in (x, *parameters))
-    return by_x, None, None, *rest
+    by_x, *others = (next(found) if place.requires_grad else None for place in places)
+    return by_x, None, None, *others

@@ -6,6 +6,7 @@ between them, and for other devices and number formats.
 
 from collections.abc import Callable, Sequence
 from math import prod
+from operator import attrgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -42,7 +43,8 @@ _plans: WeakKeyDictionary[nn.Module, tuple[object, Plan | None]] = WeakKeyDictio
 def computed(chain: nn.Sequential, x: Tensor) -> tuple[int, Tensor]:
     """How many layers of ``chain``, from the first, were computed at once, and what they give for ``x``.
 
-    The layers are looked at in the first pass of each `heirloom.kernels.native.active`.
+    The layers are looked at in the first pass of each `heirloom.kernels.native.active`, and again where
+    one of them became another.
     """
     library = library_for(x)
     if library is None or x.ndim != 4 or len(x) < LEAST_IMAGES:
@@ -50,7 +52,8 @@ def computed(chain: nn.Sequential, x: Tensor) -> tuple[int, Tensor]:
     layers, size = tuple(chain._modules.values()), tuple(x.shape[1:])
     if _watched(layers):
         return 0, x
-    depends = (activation(), size, layers)
+    reads = [(type(layer), READ.get(type(layer), _nothing)(layer)) for layer in layers]
+    depends = (activation(), size, layers, reads)
     before, plan = _plans.get(chain, (None, None))
     if before != depends:
         steps = steps_of(layers, size, library)
@@ -79,6 +82,10 @@ def steps_of(layers: Sequence[nn.Module], size: Size, library: Library) -> list[
 
 
 def _fits(step: Step, size: Size, library: Library) -> bool:
+    # With fewer numbers, native.c would read past their end. A table's are put in their places by PyTorch.
+    numbers = [getattr(step.layer, name).numel() for name in step.trained]
+    if any(a != b for a, b in list(zip(numbers, step.gradients, strict=False))[bool(step.undo) :]):
+        return False
     if step.kind != CONVOLUTION:
         return True
     small = 4 * library.lanes * (prod(size) + prod(step.size)) <= LARGEST
@@ -116,7 +123,7 @@ def _convolved(layer: nn.Module, shape: Size, size: Size) -> Step | None:
 
 
 def _linear(layer: nn.Linear, size: Size) -> Step | None:
-    reads, units = layer.in_features, layer.out_features
+    units, reads = layer.weight.shape
     return (
         Step(PRODUCT, (units,), layer, _trained(layer), (reads * units, units)) if size == (reads,) else None
     )
@@ -162,7 +169,9 @@ def _halves(size: Size) -> Size | None:
 
 def _codes(layer: RBF, size: Size) -> Step | None:
     units, reads = layer.codes.shape
-    return Step(DISTANCES, (units,), layer, weights=lambda: layer.codes) if size == (reads,) else None
+    if size != (reads,) or layer.codes.requires_grad:
+        return None
+    return Step(DISTANCES, (units,), layer, fixed=("codes",))
 
 
 RULES: dict[type, Callable[[Any, Size], Step | None]] = {
@@ -179,3 +188,27 @@ RULES: dict[type, Callable[[Any, Size], Step | None]] = {
     RBF: _codes,
 }
 """Layers of other kinds, subclasses among them, are computed by themselves."""
+
+
+def _nothing(_: nn.Module) -> None:
+    return None
+
+
+def _has_bias(layer: nn.Linear) -> bool:
+    return layer.bias is not None
+
+
+_steps_of_kernels = attrgetter("stride", "padding", "dilation", "groups")
+
+READ: dict[type, Callable[[Any], object]] = {
+    Conv2d: lambda layer: (_has_bias(layer), _steps_of_kernels(layer)),
+    TableConv2d: attrgetter("stride", "padding", "in_maps", "out_maps", "kernel"),
+    nn.Linear: _has_bias,
+    nn.Flatten: attrgetter("start_dim", "end_dim"),
+    ScaledTanh: attrgetter("amplitude", "slope"),
+    MaxPool2d: attrgetter("kernel_size", "stride", "padding", "dilation", "return_indices"),
+    AvgPool2d: attrgetter("kernel_size", "stride", "padding", "divisor_override"),
+    Subsampling: attrgetter("maps", "in_maps"),
+    RBF: attrgetter("codes.requires_grad"),
+}
+"""What the rules read of a layer, beside its tensors' shapes: somebody may change it between two passes."""
