@@ -128,6 +128,64 @@ def test_images_are_grey_values(name: str) -> None:
     assert 0 < float(out.detach().min()) <= float(out.detach().max()) < 1
 
 
+# First weights -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "gain"),
+    [
+        ("autoencoder", {}, 4),
+        ("autoencoder", {"activation": "linear"}, 1),
+        ("autoencoder_sparse", {}, 4),
+        ("autoencoder_denoising", {}, 4),
+    ],
+)
+def test_first_weights_after_glorot(name: str, args: dict[str, str], gain: int) -> None:
+    """Uniform up to gain x sqrt(6 / (inputs + outputs)): its deviation, and nothing beyond its end."""
+    torch.manual_seed(0)
+    layers = [layer for layer in create_model(name, **args).modules() if isinstance(layer, nn.Linear)]
+    assert len(layers) == (8 if name == "autoencoder" else 2)
+    for layer in layers:
+        end = gain * math.sqrt(6 / (layer.in_features + layer.out_features))
+        weights = layer.weight.detach().double()
+        # Four standard deviations of a uniform distribution's measured deviation: its kurtosis is 1.8.
+        slack = 4 * math.sqrt(0.8 / 4 / weights.numel())
+        assert float(weights.std()) == pytest.approx(end / math.sqrt(3), rel=slack)
+        assert abs(float(weights.mean())) < 4 * end / math.sqrt(3 * weights.numel())
+        assert 0.99 * end < float(weights.abs().max()) <= end * (1 + 1e-6)
+        assert not layer.bias.any()
+
+
+def test_first_weights_after_he() -> None:
+    """Normal, of variance 2 / n, n the numbers that one output reads: a transposed one of stride 2 a quarter.
+
+    The oracle for n is the layer itself, with weights of 1, over a large image of 1: amid it, the sum is n.
+    """
+    torch.manual_seed(0)
+    layers = [
+        layer
+        for layer in create_model("autoencoder_conv").modules()
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    ]
+    reads = []
+    for layer in layers:
+        ones = nn.utils.skip_init(type(layer), **_made_of(layer))
+        nn.init.ones_(ones.weight)
+        out = ones(torch.ones(1, layer.in_channels, 9, 9)).detach()
+        reads.append(int(out[0, 0, out.shape[2] // 2, out.shape[3] // 2]))
+        weights = layer.weight.detach().double()
+        slack = 4 / math.sqrt(2 * weights.numel())
+        assert float(weights.std()) == pytest.approx(math.sqrt(2 / reads[-1]), rel=slack)
+        assert layer.bias is not None
+        assert not layer.bias.any()
+    assert reads == [9, 144, 1568, 1470, 128, 64]
+
+
+def _made_of(layer: nn.Conv2d | nn.ConvTranspose2d) -> dict[str, object]:
+    keys = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
+    return {key: getattr(layer, key) for key in keys} | {"bias": False}
+
+
 # Noise ---------------------------------------------------------------------------------------------
 
 

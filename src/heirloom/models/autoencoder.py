@@ -251,7 +251,8 @@ class AutoencoderConv(Chain):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             elif isinstance(layer, nn.ConvTranspose2d):
-                # Each output reads one in stride^2 of the kernel's weights from each map.
+                # Amid a large image, each output reads one in stride^2 of the kernel's weights from each map;
+                # those of up1, whose maps are 1 x 1, read one alone: its first weights are small.
                 reads = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
                 nn.init.normal_(layer.weight, std=math.sqrt(2 / max(1.0, reads)))
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
