@@ -10,9 +10,13 @@ import torch
 from torch import nn
 
 from heirloom.accounting import COLUMNS, summary
+from heirloom.auditing import audit, audit_lectures, audit_table
+from heirloom.auditing.explaining import explain
+from heirloom.auditing.showing import explanations_table, lectures_text, networks_table, own_table
 from heirloom.errors import HeirloomError
 from heirloom.models import MODELS
 from heirloom.tables import FORMATS, Table, readable_depth, summary_table
+from heirloom.worksheets import worksheet
 
 COUNTS = ["params", "fixed", "connections", "MACs", "FLOPs"]
 KEYS = ["parameters", "fixed", "connections", "macs", "flops"]
@@ -302,15 +306,73 @@ def test_a_narrow_terminal_does_without_some_columns(width, convention):
     table = summary_table(books, 2)
     whole, shown = table.render("text"), table.render("text", width)
     lines = shown.splitlines()
-    heads = lines[2].split()
+    heads = next(line for line in lines if line.startswith(" layer")).split()
     gone = [head for head in whole.splitlines()[2].split() if head not in heads]
     if width == 200:
         assert shown == whole
         return
-    assert lines[-1].startswith("Left out, for want of room: ")
-    assert set(lines[-1].partition(": ")[2].partition(".")[0].split(", ")) == set(gone)
+    _, found, last = " ".join(shown.split()).partition("Left out, for want of room: ")
+    assert found
+    assert set(last.partition(".")[0].split(", ")) == set(gone)
     assert {"layer", "kind", "output", "params", "field"} <= set(heads)
     assert {"lecun": "connections", "macs": "MACs", "flops": "FLOPs"}[convention] in heads
     if width >= 100:
         assert max(len(line) for line in lines[2:-4]) <= width
     assert table.render("markdown", width) == table.render("markdown")
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_narrow_terminal_has_long_texts_below_and_breaks_no_number(width):
+    sources = ["a source with a page " * 4, "a reason of its own", "page 3"]
+    rows = [["a_layer.with_a_long_name.0", "x" * 12, 12_345_678, source] for source in (*sources, sources[0])]
+    table = Table(
+        "words " * 30, ["layer", "kind", "ours", "source"], rows, below={"source": 6}, folds=("layer",)
+    )
+    text = table.render("text", width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("12,345,678") == 4
+    assert (text.count("[1]"), text.count("[2]"), text.count("page 3")) == (3, 2, 1)
+    whole = " ".join(text.split())
+    for source in sources:
+        assert source.strip() in whole
+    assert table.render("text") == table.render("text", 400)
+
+
+@pytest.mark.parametrize("name", ["deepface", "lenet5_relu_avg", "alexnet", "resnet20", "mlp"])
+def test_a_worksheet_fits_a_narrow_terminal(name):
+    sheet = worksheet(name, 8, 1)
+    text = sheet.render("text", "both", 80)
+    assert max(map(len, text.splitlines())) <= 80
+    for number in range(1, len(sheet.blanks) + 1):
+        assert f"({number}) __" in text
+    assert "______" not in text
+
+
+def test_audits_and_explanations_fit_a_narrow_terminal(tmp_path):
+    own = tmp_path / "own.csv"
+    own.write_text(
+        "model,layer,quantity,value\nalexnet,total,parameters,60 million\nlenet5,c3,parameters,1517\n"
+    )
+    checked = audit_table(own)
+    for table in (
+        networks_table(audit("alexnet")),
+        networks_table(audit("resnext29_8x64d")),
+        own_table(checked, 80),
+        own_table(checked, 60),
+        explanations_table("37752832", explain(37752832)),
+    ):
+        text = table.render("text", 80)
+        assert max(map(len, text.splitlines())) <= 80
+        heads = text.split("─")[0]
+        assert {"ours", "verdict"} <= set(heads.split()) or "why" in heads
+    assert "Line 2: cut to: it rounds to 61 million." in own_table(checked, 60).render("text", 60)
+    assert "1,516" in own_table(checked, 60).render("text", 60)
+
+
+def test_the_decks_keep_ours_on_a_narrow_terminal():
+    text = lectures_text(audit_lectures(), "text", 80)
+    assert max(map(len, text.splitlines())) <= 80
+    decks = [lines for lines in text.split("\nDeck ")[1:]]
+    for deck in decks:
+        assert "   ours " in deck
+        assert "Left out, for want of room: arithmetic." in deck

@@ -3,8 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich import box
@@ -52,6 +53,15 @@ class Table:
     """Headings of the columns where the text form sets a zero as a dot: there is none of it."""
     spare: Sequence[str] = ()
     """Headings of the columns that a narrow terminal does without, in this order."""
+    below: Mapping[str, int] = field(default_factory=dict)
+    """Headings of the columns whose texts a narrow terminal has as numbered notes, in this order, and how
+    many letters stay in the column."""
+    folds: Sequence[str] = ()
+    """Headings of the columns whose names a narrow terminal breaks over lines, where nothing else helps."""
+    dense: bool = False
+    """Whether the columns of the text form stand two spaces apart instead of three."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Letters to a line in columns of the text form."""
 
     def render(self, form: str, width: int = 0) -> str:
         """The table in one of `FORMATS`; as text in ``width`` columns, where it can be; 0 for any."""
@@ -60,10 +70,57 @@ class Table:
         return FORMATS[form](self.narrowed(width) if width and form == "text" else self)
 
     def narrowed(self, width: int) -> "Table":
-        """The table without as many of its spare columns as it needs to fit, and a line that names them."""
+        """The table as it fits into ``width`` letters, title and notes too.
+
+        Long texts go below it; then it does without as many of its spare columns as it needs, and a line
+        names them; then names are broken.
+        """
+        table = self
+        if self.below and table._width > width:
+            table = replace(table, dense=True)
+        for head in [name for name in self.below if name in self.columns]:
+            if table._width > width:
+                table = table._with_notes_for(head)
+        table = table._without_spare(width)
+        table = table._with_folds(width)
+        notes = [line for note in table.notes for line in wrapped(note, width)]
+        return replace(table, title="\n".join(wrapped(table.title, width)), notes=notes)
+
+    @property
+    def _width(self) -> int:
+        return max(map(len, _grid(self)))
+
+    def _with_notes_for(self, head: str) -> "Table":
+        """The table with the texts of a column as notes; the column has their numbers."""
+        i, known = self.columns.index(head), dict[str, str]()
+        taken = sum(note.startswith("[") for note in self.notes)
+        rows = [list(row) for row in self.rows]
+        for row in rows:
+            text = cell_text(row[i])
+            if len(text) > self.below[head]:
+                row[i] = known.setdefault(text, f"[{len(known) + taken + 1}]")
+        notes = [*self.notes, *(f"{mark} {text}" for text, mark in known.items())]
+        return replace(self, rows=rows, notes=notes)
+
+    def _with_folds(self, width: int) -> "Table":
+        """The table with names on several lines, those of the widest columns first."""
+        limits, over = dict[str, int](), self._width - width
+        texts = {
+            head: [cell_text(row[self.columns.index(head)]) for row in self.rows]
+            for head in self.folds
+            if head in self.columns
+        }
+        widest = {head: max(map(len, [head, *cells])) for head, cells in texts.items()}
+        for head, natural in sorted(widest.items(), key=lambda item: -item[1]):
+            cut = min(over, natural - max(_NARROWEST, len(head)))
+            if cut > 0:
+                limits[head], over = natural - cut, over - cut
+        return replace(self, limits=limits)
+
+    def _without_spare(self, width: int) -> "Table":
         table, gone = self, []
         for head in self.spare:
-            if head not in self.columns or max(map(len, _grid(table))) <= width:
+            if head not in self.columns or table._width <= width:
                 continue
             i = table.columns.index(head)
             rows = [[*row[:i], *row[i + 1 :]] for row in table.rows]
@@ -75,6 +132,17 @@ class Table:
             return self
         words = f"Left out, for want of room: {', '.join(gone)}. A wider terminal or a pipe shows all."
         return replace(table, notes=[*self.notes, words])
+
+
+_NARROWEST = 7
+"""Letters to a line of a name, at least."""
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A text as lines of ``width`` letters, 0 for any; words stay whole."""
+    if not width or len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def cell_text(cell: Cell) -> str:
@@ -92,10 +160,18 @@ def _text(table: Table) -> str:
 def _grid(table: Table) -> list[str]:
     """As wide as it needs to be: a number is never broken over two lines."""
     grid = RichTable(box=box.SIMPLE_HEAD, show_footer=bool(table.totals), pad_edge=False)
+    grid.padding = (0, 1, 0, 0) if table.dense else (0, 1)
     totals = [cell_text(cell) for cell in table.totals] or [""] * len(table.columns)
     for i, (heading, total) in enumerate(zip(table.columns, totals, strict=True)):
         numeric = any(isinstance(row[i], int | float) for row in table.rows)
-        grid.add_column(heading, total, justify="right" if numeric else "left", no_wrap=True)
+        grid.add_column(
+            heading,
+            total,
+            justify="right" if numeric else "left",
+            no_wrap=heading not in table.limits,
+            overflow="fold",
+            width=table.limits.get(heading),
+        )
     for row in table.rows:
         cells = zip(table.columns, row, strict=True)
         grid.add_row(
@@ -103,7 +179,11 @@ def _grid(table: Table) -> list[str]:
         )
     out = io.StringIO()
     Console(file=out, width=10_000, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
-    return [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
+    lines = [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
+    if not table.dense:
+        return lines
+    ends = max(len(line) for line in lines if "──" not in line)
+    return [line[:ends] if "──" in line else line for line in lines]
 
 
 def _markdown(table: Table) -> str:

@@ -20,7 +20,7 @@ from torch import nn
 from heirloom.accounting import CONVENTIONS, Convention, Summary, size_text, summary
 from heirloom.errors import HeirloomError, check_choice
 from heirloom.rows import Row
-from heirloom.tables import Cell, Table, cell_text, folded, latex_text, readable_depth, summary_table
+from heirloom.tables import Cell, Table, cell_text, folded, latex_text, readable_depth, summary_table, wrapped
 
 SheetForm = Literal["text", "markdown", "latex"]
 Part = Literal["both", "sheet", "key"]
@@ -73,10 +73,13 @@ class Worksheet:
     @property
     def sheet(self) -> Table:
         """The table with numbered blanks."""
+        return self._with_blanks("______")
+
+    def _with_blanks(self, line: str) -> Table:
         rows = [list(row) for row in (*self.table.rows, self.table.totals)]
         for number, blank in enumerate(self.blanks, 1):
             for row, column in blank.cells:
-                rows[row][self.table.columns.index(column)] = f"({number}) ______"
+                rows[row][self.table.columns.index(column)] = f"({number}) {line}"
         return replace(self.table, rows=rows[:-1], totals=rows[-1], notes=self._notes)
 
     @property
@@ -88,8 +91,13 @@ class Worksheet:
                 notes = [note.replace(f"({blank.answer})", f"(size as at ({number}))") for note in notes]
         return notes
 
-    def render(self, form: SheetForm = "text", part: Part = "both") -> str:
+    def render(self, form: SheetForm = "text", part: Part = "both", width: int = 0) -> str:
         """The sheet and behind it the key, in LaTeX as a document with a page for each.
+
+        Args:
+            form: Of the output.
+            part: Of the worksheet.
+            width: Columns of the terminal that text should fit, where it can; 0 for any.
 
         Raises:
             HeirloomError: (``E-argument``) Unknown form or part.
@@ -97,7 +105,9 @@ class Worksheet:
         check_choice("form", form, get_args(SheetForm))
         check_choice("part", part, get_args(Part))
         heading = f"Key: {self.table.title}"
-        sheet, lines = [self.sheet.render(form)], [blank.line for blank in self.blanks]
+        # On a narrow terminal nobody writes on the line.
+        table = self._with_blanks("__" if form == "text" and width else "______")
+        sheet, lines = [table.render(form, width)], [blank.line for blank in self.blanks]
         if form == "latex":
             sheet = [_LATEX_TABLE.format(title=latex_text(self.table.title), table=sheet[0])]
             sheet += [rf"\noindent {latex_text(note)}\par" + "\n" for note in self._notes]
@@ -110,7 +120,8 @@ class Worksheet:
         elif form == "markdown":
             key = [f"**{heading}**\n\n", *(f"{n}. {_plain(line)}\n" for n, line in enumerate(lines, 1))]
         else:
-            key = [f"{heading}\n\n", *(f"({n}) {line}\n" for n, line in enumerate(lines, 1))]
+            texts = [heading, "", *(f"({n}) {line}" for n, line in enumerate(lines, 1))]
+            key = [f"{line}\n" for text in texts for line in wrapped(text, width)]
         pages = ["".join(page) for name, page in (("sheet", sheet), ("key", key)) if part in ("both", name)]
         if form == "latex":
             return _LATEX_HEAD + "\\newpage\n".join(pages) + "\\end{document}\n"
@@ -223,7 +234,9 @@ def _table(books: Summary) -> tuple[Table, list[list[Row]]]:
         *(f"{name} does not run in evaluation." for name in idle),
         *(f"B{name[1:]}: {content}." for content, name in blocks.items()),
     ]
-    return Table("", columns, rows, totals, notes, counts=table.counts), groups
+    below = {"made of": 8, "from": 8, "kind": 10}
+    dots = table.counts
+    return Table("", columns, rows, totals, notes, counts=dots, below=below, folds=("layer", "kind")), groups
 
 
 def _letter(number: int) -> str:

@@ -1,7 +1,7 @@
 """Verdicts as tables: of the networks, of the lectures, and of a table of one's own."""
 
-import textwrap
 from collections.abc import Iterable
+from dataclasses import replace
 
 from heirloom.auditing.explaining import Explanation
 from heirloom.auditing.lectures import DECKS, Finding, LectureAudit
@@ -9,7 +9,7 @@ from heirloom.auditing.networks import Verdict
 from heirloom.auditing.own_tables import Checked
 from heirloom.auditing.printed import value_text
 from heirloom.auditing.verdicts import tally, word
-from heirloom.tables import Cell, Table, as_json
+from heirloom.tables import Cell, Table, as_json, wrapped
 
 
 def networks_table(found: list[Verdict]) -> Table:
@@ -30,17 +30,32 @@ def networks_table(found: list[Verdict]) -> Table:
         dict(zip(heads, [*row[:5], v.words, row[6]], strict=True)) for row, v in zip(rows, found, strict=True)
     ]
     title = f"{len(found)} published numbers checked: {tally([v.words for v in found])}"
-    return Table(title, heads, rows, notes=notes, data=full)
+    spare = ("model",) if len({v.model for v in found}) == 1 else ()
+    return Table(
+        title,
+        heads,
+        rows,
+        notes=notes,
+        data=full,
+        spare=spare,
+        below={"source": 6},
+        folds=("model", "layer", "quantity"),
+    )
 
 
-def own_table(found: list[Checked]) -> Table:
-    """A line for each row of a table of one's own."""
+def own_table(found: list[Checked], width: int = 0) -> Table:
+    """A line for each row of a table of one's own; reasons below it, where the terminal is narrow."""
     heads = ["line", "model", "layer", "quantity", "printed", "ours", "verdict"]
     rows: list[list[Cell]] = [
         [c.line, c.model, c.layer, c.quantity, c.printed, c.ours, c.words] for c in found
     ]
     title = f"{len(found)} numbers checked: {tally([c.words for c in found])}"
-    return Table(title, heads, rows, spare=("quantity", "line"))
+    table = Table(title, heads, rows, spare=("line",), folds=("model", "layer", "quantity"))
+    if not 0 < width < max(map(len, table.render("text").splitlines())):
+        return table
+    short = [[*row[:-1], word(c.words)] for row, c in zip(rows, found, strict=True)]
+    notes = [f"Line {c.line}: {c.words}." for c in found if ":" in c.words]
+    return replace(table, rows=short, notes=notes)
 
 
 def explanations_table(number: str, found: list[Explanation]) -> Table:
@@ -55,7 +70,15 @@ def explanations_table(number: str, found: list[Explanation]) -> Table:
     ]
     records: list[dict[str, Cell]] = [vars(e) for e in found]
     title = f"{number} stands in {len(found)} place{'s' * (len(found) != 1)}"
-    return Table(title, heads, rows, data=records, records=lambda: records)
+    return Table(
+        title,
+        heads,
+        rows,
+        data=records,
+        records=lambda: records,
+        below={"why": 8},
+        folds=("model", "layer", "quantity"),
+    )
 
 
 def lectures_text(audit: LectureAudit, form: str, width: int = 0) -> str:
@@ -73,24 +96,25 @@ def lectures_text(audit: LectureAudit, form: str, width: int = 0) -> str:
     words = [f.words for f in audit.findings for _ in range(f.count)]
     title = f"{len(words)} numbers of {len(DECKS)} lecture decks checked: {tally(words)}"
     comment = {"latex": "% ", "markdown": ""}.get(form, "")
-    parts = [f"{comment}{line}\n" for line in _wrapped(title, width)]
+    parts = [f"{comment}{line}\n" for line in wrapped(title, width)]
     for deck in DECKS:
         found = [f for f in audit.findings if f.deck == deck.number]
         checked = sum(f.count for f in found)
         table = Table(
             f"Deck {deck.number}, {deck.title}: {checked} numbers",
-            ["line", "printed", "verdict", "ours", "about", "arithmetic"],
-            [_row(f, narrow=0 < width < 100) for f in found],
-            notes=[line for f in found if _needs_words(f) for line in _wrapped(_sentence(f), width)],
-            spare=("arithmetic", "ours"),
+            _SHOWN,
+            _rows(found, width),
+            notes=[_sentence(f) for f in found if _needs_words(f)],
+            spare=("arithmetic",),
         )
         parts.append("\n" + table.render(form, width))
-    after = [line for note in _against(audit) for line in _wrapped(note, width)]
+    after = [line for note in _against(audit) for line in wrapped(note, width)]
     return "".join(parts) + "".join(
         f"{'' if i else chr(10)}{comment}{line}\n" for i, line in enumerate(after)
     )
 
 
+_SHOWN = ("line", "printed", "verdict", "ours", "about", "arithmetic")
 _HEADS = ["deck", "line", "printed", "about", "arithmetic", "ours", "verdict"]
 
 
@@ -128,15 +152,23 @@ def _data(audit: LectureAudit) -> dict[str, object]:
     return data
 
 
-def _row(finding: Finding, narrow: bool) -> list[Cell]:
-    more = f" +{len(finding.more)}" if finding.more else ""
+def _rows(found: list[Finding], width: int) -> list[list[Cell]]:
+    """Texts of the decks are cut where they are long; on a narrow terminal first what they are about."""
+    narrow = 0 < width < 100
+    texts = [
+        [
+            f"{f.line}{f' +{len(f.more)}' * bool(f.more)}",
+            _short(f.printed, 18 if narrow else 24),
+            word(f.words),
+            _short(f.ours, 16),
+        ]
+        for f in found
+    ]
+    taken = sum(max(map(len, column)) + 3 for column in zip(_SHOWN[:4], *texts, strict=True))
+    room = max(8, width - 2 - taken) if narrow else 30
     return [
-        f"{finding.line}{more}",
-        _short(finding.printed, 20 if narrow else 24),
-        word(finding.words),
-        _short(finding.ours, 16),
-        _short(finding.about, 24 if narrow else 30),
-        _short(finding.arithmetic, 44),
+        [*row, _short(f.about, min(room, 30)), _short(f.arithmetic, 44)]
+        for row, f in zip(texts, found, strict=True)
     ]
 
 
@@ -170,10 +202,6 @@ def _against(audit: LectureAudit) -> Iterable[str]:
     for missing in found.missing:
         place = f"line {missing.line}" if missing.line else "anywhere"
         yield f"Not there: deck {missing.deck}, {place}: {missing.text!r}."
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ") if width else [text]
 
 
 def _short(text: str, length: int) -> str:

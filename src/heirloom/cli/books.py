@@ -79,7 +79,7 @@ def summary(
         size, args = read_size(input_size), arguments(arg or [])
         books = summary(model, size, convention=convention.value, lower_bound=lower_bound, **args)
         if shares:
-            text = shares_table(books).render(format)
+            text = shares_table(books).render(format, terminal_width())
         elif memory is not None:
             text = memory_table(books, memory).render(format)
         elif format == Form.json:
@@ -132,7 +132,7 @@ def worksheet(
 
     size, args = read_size(input_size), arguments(arg or [])
     sheet = worksheet(model, blank, seed, size, convention=convention.value, **args)
-    write(sheet.render(format.value, part.value))
+    write(sheet.render(format.value, part.value, terminal_width()))
 
 
 def audit(
@@ -164,7 +164,7 @@ def audit(
 
     if table is not None:
         own = audit_table(table)
-        write(own_table(own).render(format, terminal_width()))
+        write(own_table(own, terminal_width()).render(format, terminal_width()))
         holds = all(checked.holds for checked in own)
     elif model == "lectures":
         lectures = audit_lectures(against)
@@ -172,7 +172,7 @@ def audit(
         holds = lectures.holds
     else:
         found = audit(model)
-        write(networks_table(found).render(format))
+        write(networks_table(found).render(format, terminal_width()))
         holds = all(verdict.holds for verdict in found)
     if not holds:
         raise typer.Exit(1)
@@ -187,6 +187,6 @@ def explain(
     from heirloom.auditing.showing import explanations_table
 
     found = explain(number)
-    write(explanations_table(number, found).render(format))
+    write(explanations_table(number, found).render(format, terminal_width()))
     if not found:
         raise typer.Exit(1)
