@@ -215,8 +215,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     with pytest.raises(HeirloomError, match="no longer finite") as caught:
         for event in events:
             if isinstance(event, Step) and event.step == 2:
-                frame = events.gi_frame
-                job = frame.f_locals["job"]
+                job = events.gi_frame.f_locals["job"]
                 next(job.model.parameters()).data[0] = math.inf
                 job.loss = lambda scores, labels: scores.nan_to_num().sum() * 0
     assert caught.value.code == "E-diverged"
