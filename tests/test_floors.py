@@ -27,6 +27,7 @@ FLOORS = (
         "worksheets",
         "losses",
         "optimizers",
+        "schedules",
         "curvature",
         "averaging",
         "events",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +17,9 @@ from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
 from heirloom.data import Dataset, Split, is_path, load_data
 from heirloom.data.augmentation import AUGMENTATIONS
-from heirloom.data.preprocessing import Preprocess
+from heirloom.data.preprocessing import KNOWN, Preprocess
 from heirloom.data.sampling import mix, permutation
+from heirloom.data.statistics import measured
 from heirloom.errors import HeirloomError
 from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
@@ -28,9 +30,9 @@ from heirloom.optimizers import (
     CURVATURE_SAMPLES,
     OPTIMIZERS,
     DiagonalLevenbergMarquardt,
-    set_rates,
 )
 from heirloom.recipes import Recipe
+from heirloom.schedules import Plateau, set_rates
 from heirloom.tasks import TASKS
 from heirloom.weights import Card, fill, finite, start_from
 
@@ -80,6 +82,10 @@ class Job:
         self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
+        if recipe.schedule == "plateau" and not held_out:
+            why = "it needs a split 'val' that is not trained on"
+            raise HeirloomError("E-recipe", "schedule=plateau", why=why, remedy="take the schedule steps")
+        self.plateau = Plateau()
         self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
@@ -173,7 +179,7 @@ class Job:
             target = self.task.targets(images, labels)
             loss, output = with_heads(self.loss, self.model(images), target)
         value = loss.item()
-        lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch)
+        lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch, self.plateau)
         if not math.isfinite(value):
             raise HeirloomError(
                 "E-diverged",
@@ -188,6 +194,10 @@ class Job:
         if self.average:
             self.average.update(step + 1)
         return Update(value, self.task.total(output, target, self.card.preprocess), len(labels), lr)
+
+    def validated(self, value: float | None, step: int) -> None:
+        """Take up what validation measured after update number ``step``, which ended an epoch."""
+        self.plateau.see(value, self.task.measure.better, self.recipe.lr_patience, step)
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """The network has the weights that are to be judged and saved, meanwhile."""
@@ -222,7 +232,10 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""
-        return {"recipe": self._recipe(), "data": self._data}
+        state = {"recipe": self._recipe(), "data": self._data}
+        if self.recipe.schedule == "plateau":
+            state["plateau"] = dataclasses.asdict(self.plateau)
+        return state
 
     def _recipe(self) -> dict[str, Any]:
         """What decides every update: all but where things lie."""
@@ -266,6 +279,7 @@ class Job:
                 remedy="put the files back, or name their folder with --data-root",
             )
         fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
+        self.plateau = Plateau(**checkpoint.state.get("plateau", {}))
         parameters = dict(self.model.named_parameters())
         for key, value in checkpoint.optimizer.items():
             name, _, part = key.rpartition(".")
@@ -299,7 +313,9 @@ def _dataset(recipe: Recipe) -> Dataset:
         return load_data(recipe.data)
     with torch.device("meta"), faults_of(recipe.model, "its input size"):
         size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
-    return load_data(recipe.data, fit=Preprocess(tuple(size), recipe.box) if size else None)
+    return load_data(
+        recipe.data, fit=Preprocess(tuple(size), recipe.box, resize=recipe.resize) if size else None
+    )
 
 
 def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
@@ -326,9 +342,7 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
         raise HeirloomError(
             "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
         ) from error
-    if recipe.box > min(h, w):
-        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
-    preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
+    preprocess = _preprocess(recipe, (int(c), int(h), int(w)), split)
     model.eval()
     images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):
@@ -341,3 +355,28 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
             "E-argument", f"{recipe.model} does not give {what}", why=f"{got} for {wanted}", remedy=remedy
         )
     return model, Card(plain_name(recipe.model), args, classes, preprocess)
+
+
+def _preprocess(recipe: Recipe, size: tuple[int, int, int], split: Split) -> Preprocess:
+    """How the network of a recipe takes its images, by numbers of its own or of the images trained on."""
+    c, h, w = size
+    fits = recipe.box <= min(h, w) if recipe.resize == "fit" else recipe.box >= max(h, w) or not recipe.box
+    if not fits:
+        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
+    plain = Preprocess(size, recipe.box, (recipe.mean,) * c, (recipe.std,) * c, recipe.resize)
+    if recipe.normalise == "given":
+        return plain
+    if recipe.normalise == "imagenet":
+        if c != len(KNOWN["imagenet"]["mean"]):
+            raise HeirloomError("E-recipe", "normalise=imagenet", why=f"the input has {c} channels")
+        return dataclasses.replace(plain, mean=KNOWN["imagenet"]["mean"], std=KNOWN["imagenet"]["std"])
+    found = measured(plain.fit(part).numpy() for part in split.images.split(IMAGES_AHEAD))
+    if recipe.normalise == "mean_image":
+        image = torch.from_numpy(found.mean_image.astype(np.float32))
+        return dataclasses.replace(plain, mean=(0.0,) * c, mean_image=image)
+    mean, std = tuple(map(float, found.mean)), tuple(map(float, found.std))
+    if recipe.normalise == "channel_mean":
+        return dataclasses.replace(plain, mean=mean)
+    if not min(std):
+        raise HeirloomError("E-recipe", "normalise=channels", why="all pixels of a channel are equal")
+    return dataclasses.replace(plain, mean=mean, std=std)
