@@ -59,12 +59,12 @@ class Recipe:
     loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"  # see LOSSES
     temperature: float = 1.0  # the loss sees scores divided by it
     smoothing: float = 0.0  # of cross_entropy: the true class has 1 - s, all together share s
-    augment: Literal["none", "planar", "planar_pool", "elastic", "planar_elastic"] = "none"
+    augment: Literal[
+        "none", "planar", "planar_pool", "elastic", "planar_elastic", "alexnet", "alexnet_geometry"
+    ] = "none"  # what becomes of training images: heirloom.data.augmentation
     resize: Literal["fit", "crop", "warp"] = "fit"  # as heirloom.data.preprocessing.Preprocess has it
     box: int = 0  # side in pixels of the square that resize speaks of; 0 means the whole input
-    normalise: Literal["given", "imagenet", "channel_mean", "channels", "mean_image"] = (
-        "given"  # see NORMALISE
-    )
+    normalise: Normalise = "given"  # by which numbers grey values of 0 to 1 are normalised
     mean: float = 0.0  # subtracted from grey values of 0 to 1, where normalise is given
     std: float = 1.0  # and then divided by, unless normalise brings deviations
     weights: str = ""  # file to start from; empty means the published initial weights
