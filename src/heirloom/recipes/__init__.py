@@ -14,7 +14,10 @@ from heirloom.models import MODELS, UNPUBLISHED, takes
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "headline", "published_result", "run_name"]
+__all__ = [
+    "RECIPES", "Published", "Recipe", "find_recipe", "headline", "published_beside", "published_result",
+    "run_name",
+]  # fmt: skip
 
 RECIPES = (
     "lenet5_digits",
@@ -117,6 +120,21 @@ def headline(name: str) -> str:
 def published_result(name: str) -> Published | None:
     """The printed result that the recipe of that name stands beside, where there is one."""
     return getattr(importlib.import_module(f"{__name__}.{name}"), "PUBLISHED", None)
+
+
+def published_beside(recipe: Recipe) -> tuple[Published, str] | None:
+    """The printed result that a run of ``recipe`` stands beside, and the data that it was measured on.
+
+    It is that of the recipe which differs in its seed and its data alone: a run with other settings stands
+    beside nothing.
+    """
+    for name in RECIPES:
+        own = _own(name)
+        if own.changed([f"data={recipe.data}", f"seed={recipe.seed}"]) == recipe:
+            found = published_result(name)
+            if found:
+                return found, own.data
+    return None
 
 
 def _own(name: str) -> Recipe:
