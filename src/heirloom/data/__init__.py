@@ -35,10 +35,12 @@ class Split:
     Attributes:
         images: (N, C, H, W) uint8, 0 black, 255 white.
         labels: (N,) int64, an index into the classes.
+        names: What the images' files are called, where they have files.
     """
 
     images: "Tensor"
     labels: "Tensor"
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -82,7 +84,8 @@ class Dataset:
             return parts[0]
         import torch
 
-        return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))
+        called = tuple(name for part in parts for name in part.names)
+        return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]), called)
 
 
 def load_data(name: str, roots: Sequence[Path | str] = (), fit: "Preprocess | None" = None) -> Dataset:

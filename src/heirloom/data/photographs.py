@@ -1,12 +1,14 @@
 """A data set from images of one's own: a folder, a table or shards, see `heirloom.data.folder`."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from heirloom.data import Dataset, Split
-from heirloom.data.decoding import decode, digests
+from heirloom.data.decoding import decode, digests, in_threads
 from heirloom.data.folder import list_images
 from heirloom.data.listing import (
     SPLITS,
@@ -20,6 +22,8 @@ from heirloom.data.listing import (
     split_of,
 )
 from heirloom.data.preprocessing import Preprocess
+from heirloom.errors import HeirloomError
+from heirloom.images import open_image
 
 SIDE = 256
 """Pixels of the square that images are fitted into where no network says what it takes."""
@@ -89,7 +93,8 @@ def load(path: Path, fit: Preprocess | None = None) -> Dataset:
         own = [each for each in good if each.split == split]
         if own:
             answers = torch.tensor([number[each.entry.label] for each in own])
-            splits[split] = Split(decoded.images[begin : begin + len(own)], answers)
+            called = tuple(each.entry.name for each in own)
+            splits[split] = Split(decoded.images[begin : begin + len(own)], answers, called)
         begin += len(own)
     if "train" not in splits or len(splits) == 1:
         lacks = "to test with" if "train" in splits else "to learn from"
@@ -101,6 +106,32 @@ def load(path: Path, fit: Preprocess | None = None) -> Dataset:
     if bad:
         notes.append(f"{len(bad):,} bad files are left out, such as {bad[0].name}: {bad[0].reason}")
     return Dataset(str(path), names, splits, tuple(notes), tuple(bad))
+
+
+def originals(path: Path, names: Sequence[str], least: int) -> Iterator[Tensor]:
+    """Images as their files have them, each (C, h, w), read anew and none kept.
+
+    Args:
+        path: What was loaded.
+        names: What they are called, `heirloom.data.Split.names`.
+        least: As of `heirloom.images.open_image`.
+
+    Raises:
+        HeirloomError: (``E-data-file``, ``E-image``) One is gone meanwhile, or cannot be read.
+    """
+    entries = {entry.name: entry for entry in list_images(path).entries}
+    gone = next((name for name in names if name not in entries), None)
+    if gone is not None:
+        raise bad_data(path, f"{gone} is gone", "it was there when the images were listed")
+
+    def opened(name: str) -> Tensor:
+        try:
+            return open_image(entries[name].read(), name, least)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
+
+    return in_threads(opened, names)
 
 
 def _leaks(found: list[Found]) -> list[str]:
