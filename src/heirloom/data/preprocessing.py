@@ -70,7 +70,7 @@ class Preprocess:
 
         Shape (B, C, H', W'): of the shorter side ``box``, or ``box`` x ``box`` where images are warped.
         """
-        images = self._without_ends(_with_channels(images, self.size[0]))
+        images = self._without_ends(with_channels(images, self.size[0]))
         return _resized(images, self._before_crop(images))
 
     def _without_ends(self, images: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """ResNet-101 on ImageNet.
 
-Source, departs: as `resnet50_imagenet`.
+Source: as `resnet50_imagenet`.
+Departs: as there.
 Cost: days on an accelerator; not run here.
 """
 

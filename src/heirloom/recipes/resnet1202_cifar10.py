@@ -1,6 +1,7 @@
 """ResNet-1202 on CIFAR-10, warmed up.
 
-Source, departs: as `resnet110_cifar10`.
+Source: as `resnet110_cifar10`.
+Departs: as there.
 Cost: a day on an accelerator; not run here.
 """
 

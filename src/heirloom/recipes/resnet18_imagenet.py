@@ -1,6 +1,7 @@
 """ResNet-18 on ImageNet.
 
-Source, departs: as `resnet50_imagenet`. The figure is that of the network with shortcuts A.
+Source: as `resnet50_imagenet`.
+Departs: as there. The figure is that of the network with shortcuts A.
 Cost: days on an accelerator; not run here.
 """
 

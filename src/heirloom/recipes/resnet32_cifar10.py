@@ -1,6 +1,7 @@
 """ResNet-32 on CIFAR-10.
 
-Source, departs: as `resnet20_cifar10`.
+Source: as `resnet20_cifar10`.
+Departs: as there.
 Cost: hours on an accelerator; not run here.
 """
 

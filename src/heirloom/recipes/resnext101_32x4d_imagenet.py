@@ -1,6 +1,7 @@
 """ResNeXt-101 (32 x 4d) on ImageNet.
 
-Source, departs: as `resnext50_32x4d_imagenet`.
+Source: as `resnext50_32x4d_imagenet`.
+Departs: as there.
 Cost: days on an accelerator; not run here.
 """
 

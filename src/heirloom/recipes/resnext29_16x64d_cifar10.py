@@ -1,6 +1,7 @@
 """ResNeXt-29 (16 x 64d) on CIFAR-10.
 
-Source, departs: as `resnext29_8x64d_cifar10`.
+Source: as `resnext29_8x64d_cifar10`.
+Departs: as there.
 Cost: a day on an accelerator; not run here.
 """
 

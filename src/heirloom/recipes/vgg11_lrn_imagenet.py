@@ -1,6 +1,7 @@
 """VGG's network A with local response normalisation on ImageNet.
 
-Source, departs: as `vgg11_imagenet`.
+Source: as `vgg11_imagenet`.
+Departs: as there.
 Cost: days on an accelerator; not run here.
 """
 

@@ -1,6 +1,7 @@
 """Wide ResNet 16-8 on CIFAR-10.
 
-Source, departs: as `wrn_28_10_cifar10`.
+Source: as `wrn_28_10_cifar10`.
+Departs: as there.
 Cost: hours on an accelerator; not run here.
 """
 

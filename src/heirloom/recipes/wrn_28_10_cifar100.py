@@ -1,6 +1,7 @@
 """Wide ResNet 28-10 on CIFAR-100.
 
-Source, departs: as `wrn_28_10_cifar10`.
+Source: as `wrn_28_10_cifar10`.
+Departs: as there.
 Cost: hours on an accelerator; not run here.
 """
 
