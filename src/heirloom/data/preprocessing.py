@@ -117,12 +117,20 @@ class Preprocess:
     def _per_channel(values: tuple[float, ...], like: Tensor) -> Tensor:
         return torch.tensor(values, device=like.device).view(-1, 1, 1)
 
-    def levels(self) -> Tensor | None:
-        """What each grey value becomes in each channel, (C, 256); None where its place or others matter."""
+    def levels(self, shift: Tensor | None = None) -> Tensor | None:
+        """What each grey value becomes in each channel, (C, 256); None where its place or others matter.
+
+        Args:
+            shift: (B, C), what is added to the values from 0 to 1 of each of several images; the result is
+                (B, C, 256).
+        """
         if self.mean_image is not None or self.order == "BGR":
             return None
         grey = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, self.size[0], 16, 16)
-        return self.normalised(self.scaled(grey)).view(-1, 256)
+        values = self.scaled(grey)
+        if shift is None:
+            return self.normalised(values).view(-1, 256)
+        return self.normalised(values + shift[:, :, None, None]).flatten(2)
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 images of any size (B, c, h, w) to the network's input (B, C, H, W)."""

@@ -60,7 +60,21 @@ class Recipe:
     temperature: float = 1.0  # the loss sees scores divided by it
     smoothing: float = 0.0  # of cross_entropy: the true class has 1 - s, all together share s
     augment: Literal[
-        "none", "planar", "planar_pool", "elastic", "planar_elastic", "alexnet", "alexnet_geometry"
+        "none",
+        "planar",
+        "planar_pool",
+        "elastic",
+        "planar_elastic",
+        "pad_crop",
+        "pad_crop_reflect",
+        "alexnet",
+        "alexnet_geometry",
+        "vgg",
+        "vgg_256",
+        "vgg_384",
+        "inception",
+        "resnet",
+        "crop_mirror",
     ] = "none"  # what becomes of training images: heirloom.data.augmentation
     resize: Literal["fit", "crop", "warp"] = "fit"  # as heirloom.data.preprocessing.Preprocess has it
     box: int = 0  # side in pixels of the square that resize speaks of; 0 means the whole input

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from heirloom.data.augmentation.policy import Augmentation, Chosen, Index
+from heirloom.data.augmentation.chance import Index
+from heirloom.data.augmentation.policy import Augmentation, Chosen
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, uniform
 

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from heirloom.data.augmentation.chance import Index
 from heirloom.data.decoding import working
 from heirloom.data.preprocessing import Preprocess
 from heirloom.kernels.pixels import looked_up
-
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
