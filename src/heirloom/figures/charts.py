@@ -27,6 +27,7 @@ _STYLE: dict[str, Any] = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # to measure with; the reader's own fonts are put in its place
     "font.size": 12.5,
+    "text.hinting": "none",  # as wide in pixels as it was measured
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "text.color": INK,
