@@ -15,11 +15,10 @@ from heirloom.averaging import MovingAverage
 from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
 from heirloom.data import Dataset, Split, is_path, load_data
-from heirloom.data.augmentation import AUGMENTATIONS
+from heirloom.data.augmentation import AUGMENTATIONS, Chosen
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
-from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import with_heads
@@ -60,7 +59,7 @@ class Job:
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
-        self.task = TASKS[recipe.task]
+        self.task, self.augmentation = TASKS[recipe.task], AUGMENTATIONS[recipe.augment]
         dataset = _dataset(recipe)
         self.notes, self.bad_files = dataset.notes, dataset.bad
         chosen = dataset.split(recipe.split)
@@ -75,8 +74,8 @@ class Job:
         for layer in self.model.modules():
             if isinstance(layer, nn.Conv2d):
                 layer.weight.data = layer.weight.data.contiguous(memory_format=self._format)
-        self.train = self._ready(chosen)
-        self._levels = self.card.preprocess.levels()
+        kept = self.augmentation.kept(chosen.images, self.card.preprocess, device)
+        self.train = Split(kept, chosen.labels.to(device))
         self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
@@ -139,22 +138,15 @@ class Job:
         return self._ready_made[place]
 
     def _images(self, index: Tensor, epoch: int) -> Tensor:
-        """Images as the network reads them, distorted if the recipe says so."""
-        preprocess, augment = self.card.preprocess, self.recipe.augment
-        if augment == "none" and self._levels is not None:
-            found = looked_up(self.train.images, index, self._levels)
-            if found is not None:
-                return found
-        images = preprocess.scaled(self.train.images.index_select(0, index))  # much quicker than [index]
-        images = AUGMENTATIONS[augment](images, self.recipe.seed, epoch, index.cpu().numpy())
-        return preprocess.normalised(images)
+        """Images as the network reads them, changed as the recipe says."""
+        chosen = Chosen(self.train.images, index, self.recipe.seed, epoch, self.device)
+        return self.augmentation(chosen, self.card.preprocess)
 
     def _estimate_curvature(self) -> None:
         """Second derivatives for the next pass, from the images that it begins with."""
         assert isinstance(self.model, nn.Sequential)  # `check_chain` has seen to it
         index = self._order[:CURVATURE_SAMPLES].to(self.device)
-        preprocess = self.card.preprocess
-        images = preprocess.normalised(preprocess.scaled(self.train.images[index]))
+        images = self.card.preprocess(self.train.images[index]).to(self.device)
         named = dict(self.model.named_parameters())
         targets = self.task.targets(images, self.train.labels[index])
         found = curvature(self.model, self.loss, images, targets)
@@ -211,7 +203,7 @@ class Job:
 
     def threads(self) -> int:
         """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` of a batch."""
-        numbers = self.batch_size * self.train.images[0].numel()
+        numbers = self.batch_size * math.prod(self.card.preprocess.size)
         return max(1, min(torch.get_num_threads(), numbers // NUMBERS_PER_THREAD))
 
     def natively(self) -> bool:
@@ -299,7 +291,8 @@ def _dataset(recipe: Recipe) -> Dataset:
         return load_data(recipe.data)
     with torch.device("meta"), faults_of(recipe.model, "its input size"):
         size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
-    return load_data(recipe.data, fit=Preprocess(tuple(size), recipe.box) if size else None)
+    evaluated = AUGMENTATIONS[recipe.augment].evaluated
+    return load_data(recipe.data, fit=evaluated(Preprocess(tuple(size), recipe.box)) if size else None)
 
 
 def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
@@ -329,6 +322,7 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
     if recipe.box > min(h, w):
         raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
     preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
+    preprocess = AUGMENTATIONS[recipe.augment].evaluated(preprocess)
     model.eval()
     images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):

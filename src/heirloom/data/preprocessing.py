@@ -52,7 +52,7 @@ class Preprocess:
     def fit(self, images: Tensor) -> Tensor:
         """Bring uint8 images (B, c, h, w) to uint8 (B, C, H, W), channels still as stored."""
         channels, height, width = self.size
-        images = _with_channels(images, channels)
+        images = with_channels(images, channels)
         if self.resize != "fit":
             images = self._without_ends(images)
             return _cropped(_resized(images, self._before_crop(images)), height, width)
@@ -294,7 +294,7 @@ def _cropped(images: Tensor, height: int, width: int) -> Tensor:
     return images[:, :, top : top + height, left : left + width]
 
 
-def _with_channels(images: Tensor, channels: int) -> Tensor:
+def with_channels(images: Tensor, channels: int) -> Tensor:
     """Grey to colour by repetition, colour to grey by the weights of ITU-R BT.601."""
     have = images.shape[1]
     if have == channels:

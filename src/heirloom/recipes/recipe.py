@@ -44,7 +44,9 @@ class Recipe:
     loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"  # see LOSSES
     temperature: float = 1.0  # the loss sees scores divided by it
     smoothing: float = 0.0  # of cross_entropy: the true class has 1 - s, all together share s
-    augment: Literal["none", "planar", "planar_pool", "elastic", "planar_elastic"] = "none"
+    augment: Literal[
+        "none", "planar", "planar_pool", "elastic", "planar_elastic", "alexnet", "alexnet_geometry"
+    ] = "none"  # what becomes of training images: heirloom.data.augmentation
     box: int = 0  # side in pixels of the square that an image is fitted into; 0 means the whole input
     mean: float = 0.0  # subtracted from grey values of 0 to 1
     std: float = 1.0  # and then divided by
