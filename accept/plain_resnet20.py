@@ -63,7 +63,12 @@ def rate(step: int) -> float:
 
 
 def plain(
-    images: NDArray[np.uint8], labels: NDArray[np.int64], start: list[Tensor], steps: int, batch: int, seed: int
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    start: list[Tensor],
+    steps: int,
+    batch: int,
+    seed: int,
 ) -> tuple[list[float], list[Tensor]]:
     """The losses of a training, and its last state, from a first one (as ``state_dict`` orders it)."""
     net = Net().double()
