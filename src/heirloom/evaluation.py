@@ -49,14 +49,14 @@ def evaluate(
         raise HeirloomError("E-data", f"which data shall {run} be evaluated on?", remedy="add --data")
     own = Run(run).recipe.data if is_folder(run) else ""
     data = absolute(data or own)
-    dataset = load_data(data, fit=loaded.card.preprocess)
+    dataset = load_data(data, fit=loaded.card.preprocess, wait=False)
     task = task_of(loaded.card)
     check_classes(loaded.card, task.classes(dataset), run)
-    chosen = dataset.split(split)
+    chosen = dataset.split(split).settled()
     preprocess = loaded.card.preprocess
     with faults_of(loaded.card.model, f"{data}, {split}"):
         kept = kept_of(task, loaded.model, preprocess.fit(chosen.images), preprocess)
-    found = task.found(loaded.card.model, data, split, dataset, chosen.labels, kept)
+    found = task.found(loaded.card.model, data, dataset.called(split), dataset, chosen.labels, kept)
     assert isinstance(found, Evaluation | Reconstruction)
     if is_folder(run):
         folder = run / "evaluations"
@@ -77,8 +77,9 @@ def kept_of(task: Task, model: nn.Module, images: Tensor, preprocess: Preprocess
     """
     model.eval()
     parts = []
-    for part in images.split(BATCH):
-        x = preprocess.normalised(preprocess.scaled(part))
+    place = next((parameter.device for parameter in model.parameters()), images.device)
+    for part in images.split(BATCH):  # they may be mapped, and more than fit onto the device
+        x = preprocess.normalised(preprocess.scaled(part.to(place)))
         parts.append(task.kept(model(x), x, preprocess))
     return torch.cat(parts).to(images.device)
 
