@@ -96,7 +96,8 @@ def _judged(run: Run, loaded: LoadedModel, model: str | None) -> Judged:
         evaluate(run.path, model=model)
     evaluation = run.read_json("evaluations/test-center.json")
     preprocess = loaded.card.preprocess
-    images, fit = load_data(run.recipe.data, fit=preprocess).split("test").images, preprocess.fit
+    dataset = load_data(run.recipe.data, fit=preprocess, wait=False)
+    images, fit = dataset.split("test").settled().images, preprocess.fit
     try:
         with answers.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -37,6 +37,7 @@ class Photographs(Augmentation):
     """
 
     boxes: Callable[[Shapes, int, int, int, Index], Boxes]
+    cuts = True
     noisy: bool = True
     light: Callable[[Tensor, int, int, Index], Tensor] | None = None
     square: int = 256
