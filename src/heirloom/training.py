@@ -273,13 +273,15 @@ def _steps(
             snapshot()
             total, measured = total + update.loss * update.images, measured + update.measured
             seen += update.images
-            mean: dict[str, Any] = {word: measured / seen}
-            event = Step(step=step, epoch=epoch + 1, loss=total / seen, lr=update.lr, images=seen, **mean)
+            many = max(seen, 1)  # none where all files of a batch are bad
+            mean: dict[str, Any] = {word: measured / many}
+            event = Step(step=step, epoch=epoch + 1, loss=total / many, lr=update.lr, images=seen, **mean)
             if step % every == 0:
                 _write(log, event)
             ended = step % job.steps_per_epoch == 0 or step == job.steps
             if ended:
                 val_loss, value = _validate(job)
+                job.validated(value, step)
                 seconds, mean = round(time.monotonic() - began, 3), mean | {f"val_{word}": value}
                 epoch_event = Epoch(
                     epoch=epoch + 1, step=step, loss=event.loss, val_loss=val_loss, seconds=seconds, **mean
@@ -317,12 +319,13 @@ def _write(log: EventLog, event: Event) -> None:
 
 
 def _validate(job: Job) -> tuple[float | None, float | None]:
-    if job.val is None:
+    val = job.validation()
+    if val is None:
         return None, None
     with job.averaged(), faults_of(job.recipe.model, "validation"):
-        kept = kept_of(job.task, job.model, job.val.images, job.card.preprocess)
+        kept = kept_of(job.task, job.model, val.images, job.card.preprocess)
     job.model.train()
-    loss, value = job.task.validated(kept, job.val.labels, job.loss)
+    loss, value = job.task.validated(kept, val.labels, job.loss)
     return (loss if math.isfinite(loss) else None), (value if math.isfinite(value) else None)
 
 

@@ -54,8 +54,7 @@ class Preprocess:
         channels, height, width = self.size
         images = with_channels(images, channels)
         if self.resize != "fit":
-            images = self._without_ends(images)
-            return _cropped(_resized(images, self._before_crop(images)), height, width)
+            return _cropped(self.whole(images), height, width)
         room_h, room_w = (self.box, self.box) if self.box else (height, width)
         h, w = images.shape[2:]
         ratio = min(room_h / h, room_w / w)
@@ -65,6 +64,14 @@ class Preprocess:
             return images  # as they are, which may be a file that is mapped into memory
         top, left = (height - new[0]) // 2, (width - new[1]) // 2
         return F.pad(images, (left, width - new[1] - left, top, height - new[0] - top))
+
+    def whole(self, images: Tensor) -> Tensor:
+        """Scale uint8 images (B, c, h, w) as `fit` does before it cuts out the middle, where it does.
+
+        Shape (B, C, H', W'): of the shorter side ``box``, or ``box`` x ``box`` where images are warped.
+        """
+        images = self._without_ends(with_channels(images, self.size[0]))
+        return _resized(images, self._before_crop(images))
 
     def _without_ends(self, images: Tensor) -> Tensor:
         """Cut the far ends off a strip: one a pixel high would be scaled to more than the memory holds."""

@@ -37,7 +37,7 @@ class Distortion(Augmentation):
 
     def __call__(self, chosen: Chosen, preprocess: Preprocess) -> Tensor:
         """See `Augmentation`."""
-        images = preprocess.scaled(chosen.images.index_select(0, chosen.index))
+        images = preprocess.scaled(chosen.images.index_select(0, chosen.places))
         images = self.distort(images, chosen.seed, chosen.epoch, chosen.numbers)
         return preprocess.normalised(images.to(chosen.device))
 

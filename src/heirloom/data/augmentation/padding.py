@@ -31,7 +31,7 @@ class Padded(Augmentation):
 
     def __call__(self, chosen: Chosen, preprocess: Preprocess) -> Tensor:
         """See `Augmentation`."""
-        images = read(chosen.images, chosen.index, preprocess, chosen.device)
+        images = read(chosen.images, chosen.places, preprocess, chosen.device)
         down, right, flipped = self.drawn(chosen, preprocess)
         h, w = images.shape[2:]
         padded = F.pad(images, [pad(w)] * 2 + [pad(h)] * 2, self.edge)

@@ -37,6 +37,7 @@ class Photographs(Augmentation):
     """
 
     boxes: Callable[[Shapes, int, int, int, Index], Boxes]
+    cuts = True
     noisy: bool = True
     light: Callable[[Tensor, int, int, Index], Tensor] | None = None
     square: int = 256
@@ -52,7 +53,7 @@ class Photographs(Augmentation):
         if height != width:
             why = f"this augmentation cuts squares, the input is {height} x {width} pixels"
             raise HeirloomError("E-recipe", "the augmentation does not fit the network", why=why)
-        if preprocess.resize == "crop":
+        if preprocess.resize != "fit":
             return preprocess
         if preprocess.box:
             why = "this augmentation cuts its images out of a larger square"
