@@ -37,7 +37,7 @@ def drawn(svg: Path) -> list[np.ndarray]:
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(file)))).astype(float) for file in files]
 
 
-@pytest.mark.parametrize("recipe", ["squeezenet1_1_imagenet"])
+@pytest.mark.parametrize("recipe", ["resnet18_imagenet"])
 def test_versions_are_what_pillow_cuts_by_the_numbers(recipe: str, photo: Path, tmp_path: Path) -> None:
     out = draw("augmentation", recipe, tmp_path / "a.svg", image=photo)
     numbers = json.loads((tmp_path / "a.json").read_text())
