@@ -13,7 +13,18 @@ SOURCE = Path(__file__).parent.parent / "src" / "heirloom"
 FLOORS = (
     ("cli", "__main__", "__init__", "progress"),
     ("reports", "report_page"),
-    ("training", "job", "evaluation", "prediction", "figures", "auditing", "differences", "diagnosis"),
+    (
+        "training",
+        "job",
+        "evaluation",
+        "protocols",
+        "comparison",
+        "prediction",
+        "figures",
+        "auditing",
+        "differences",
+        "diagnosis",
+    ),
     (
         "recipes",
         "data",
@@ -27,6 +38,7 @@ FLOORS = (
         "worksheets",
         "losses",
         "optimizers",
+        "schedules",
         "curvature",
         "averaging",
         "events",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,12 +17,12 @@ from heirloom.averaging import MovingAverage
 from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
 from heirloom.data import Dataset, Split, load_data, of_photographs
-from heirloom.data.augmentation import AUGMENTATIONS
+from heirloom.data.augmentation import AUGMENTATIONS, Chosen
 from heirloom.data.listing import BadFile
-from heirloom.data.preprocessing import Preprocess
+from heirloom.data.preprocessing import KNOWN, LARGEST_BOX, Preprocess
 from heirloom.data.sampling import mix, permutation
+from heirloom.data.statistics import measured
 from heirloom.errors import HeirloomError
-from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import with_heads
@@ -30,9 +31,9 @@ from heirloom.optimizers import (
     CURVATURE_SAMPLES,
     OPTIMIZERS,
     DiagonalLevenbergMarquardt,
-    set_rates,
 )
 from heirloom.recipes import Recipe
+from heirloom.schedules import Plateau, set_rates
 from heirloom.tasks import TASKS
 from heirloom.weights import Card, fill, finite, start_from
 
@@ -62,10 +63,9 @@ class Job:
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
-        self.task = TASKS[recipe.task]
-        dataset = _dataset(recipe)
+        self.task, self.augmentation = TASKS[recipe.task], AUGMENTATIONS[recipe.augment]
+        dataset, chosen = _data(recipe)
         self.notes, self._bad_files = dataset.notes, dataset.bad
-        chosen = dataset.split(recipe.split).first(recipe.train_limit or sys.maxsize)
         with self._chance(0):
             self.model, self.card = _network(recipe, dataset, chosen)
         if recipe.optimizer == "sdlm":
@@ -75,11 +75,19 @@ class Job:
         for layer in self.model.modules():
             if isinstance(layer, nn.Conv2d):
                 layer.weight.data = layer.weight.data.contiguous(memory_format=self._format)
-        self.train = self._ready(chosen)
-        self._levels = self.card.preprocess.levels()
+        kept = (
+            chosen.images
+            if chosen.gate
+            else self.augmentation.kept(chosen.images, self.card.preprocess, device)
+        )
+        self.train = dataclasses.replace(chosen, images=kept, labels=chosen.labels.to(device))
         self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
+        if recipe.schedule == "plateau" and not held_out:
+            why = "it needs a split 'val' that is not trained on"
+            raise HeirloomError("E-recipe", "schedule=plateau", why=why, remedy="take the schedule steps")
+        self.plateau = Plateau()
         self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
@@ -152,28 +160,19 @@ class Job:
         return self._ready_made[place]
 
     def _images(self, index: Tensor, epoch: int) -> Tensor:
-        """Images as the network reads them, distorted if the recipe says so."""
-        preprocess, augment = self.card.preprocess, self.recipe.augment
-        if augment == "none" and self._levels is not None and not self.train.gate:
-            found = looked_up(self.train.images, index, self._levels)
-            if found is not None:
-                return found
-        stored = self.train.images.index_select(0, index.to(self.train.images.device))  # quicker than [index]
-        if self.train.gate:
-            stored = preprocess.fit(stored)
-            if augment == "none" and self._levels is not None:
-                found = looked_up(stored, torch.arange(len(stored)), self._levels)
-                if found is not None:
-                    return found
-        images = preprocess.scaled(stored.to(self.device))
-        images = AUGMENTATIONS[augment](images, self.recipe.seed, epoch, index.cpu().numpy())
-        return preprocess.normalised(images)
+        """Images as the network reads them, changed as the recipe says."""
+        train, preprocess, rows = self.train, self.card.preprocess, None
+        images = train.images
+        if train.gate and not self.augmentation.cuts:
+            images, rows = preprocess.fit(images.index_select(0, index)), torch.arange(len(index))
+        chosen = Chosen(images, index, self.recipe.seed, epoch, self.device, train.shapes, rows)
+        return self.augmentation(chosen, preprocess)
 
     def _estimate_curvature(self) -> None:
         """Second derivatives for the next pass, from the images that it begins with."""
         assert isinstance(self.model, nn.Sequential)  # `check_chain` has seen to it
         index = self.train.good(self._order[:CURVATURE_SAMPLES]).to(self.device)
-        images = self.card.preprocess(self.train.images[index])
+        images = self.card.preprocess(self.train.images[index]).to(self.device)
         named = dict(self.model.named_parameters())
         targets = self.task.targets(images, self.train.labels[index])
         found = curvature(self.model, self.loss, images, targets)
@@ -194,7 +193,7 @@ class Job:
             target = self.task.targets(images, labels)
             loss, output = with_heads(self.loss, self.model(images), target)
         value = loss.item()
-        lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch)
+        lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch, self.plateau)
         if not math.isfinite(value):
             raise HeirloomError(
                 "E-diverged",
@@ -209,6 +208,10 @@ class Job:
         if self.average:
             self.average.update(step + 1)
         return Update(value, self.task.total(output, target, self.card.preprocess), len(labels), lr)
+
+    def validated(self, value: float | None, step: int) -> None:
+        """Take up what validation measured after update number ``step``, which ended an epoch."""
+        self.plateau.see(value, self.task.measure.better, self.recipe.lr_patience, step)
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """The network has the weights that are to be judged and saved, meanwhile."""
@@ -243,7 +246,10 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""
-        return {"recipe": self._recipe(), "data": self._data}
+        state = {"recipe": self._recipe(), "data": self._data}
+        if self.recipe.schedule == "plateau":
+            state["plateau"] = dataclasses.asdict(self.plateau)
+        return state
 
     def _recipe(self) -> dict[str, Any]:
         """What decides every update: all but where things lie."""
@@ -287,6 +293,7 @@ class Job:
                 remedy="put the files back, or name their folder with --data-root",
             )
         fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
+        self.plateau = Plateau(**checkpoint.state.get("plateau", {}))
         parameters = dict(self.model.named_parameters())
         for key, value in checkpoint.optimizer.items():
             name, _, part = key.rpartition(".")
@@ -321,13 +328,21 @@ def _fingerprint(split: Split) -> str:
     return digest.hexdigest()
 
 
-def _dataset(recipe: Recipe) -> Dataset:
-    """The data. Images of one's own are stored in the size that the network takes, which is asked first."""
-    if not of_photographs(recipe.data):
-        return load_data(recipe.data)
-    with torch.device("meta"), faults_of(recipe.model, "its input size"):
-        size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
-    return load_data(recipe.data, fit=Preprocess(tuple(size), recipe.box) if size else None, wait=False)
+def _data(recipe: Recipe) -> tuple[Dataset, Split]:
+    """The data set of a recipe, and what it trains on.
+
+    Photographs are stored in the size that the network takes, or that its augmentation cuts from: that is
+    asked first.
+    """
+    size = stored = None
+    if of_photographs(recipe.data):
+        with torch.device("meta"), faults_of(recipe.model, "its input size"):
+            size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
+    fit = _fitted(recipe, tuple(size)) if size else None
+    if fit:
+        stored = AUGMENTATIONS[recipe.augment].stored(fit)
+    dataset = load_data(recipe.data, fit=fit, wait=False)
+    return dataset, dataset.split(recipe.split, stored).first(recipe.train_limit or sys.maxsize)
 
 
 def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
@@ -354,9 +369,7 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
         raise HeirloomError(
             "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
         ) from error
-    if recipe.box > min(h, w):
-        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
-    preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
+    preprocess = _preprocess(recipe, (int(c), int(h), int(w)), split)
     model.eval()
     images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):
@@ -369,3 +382,34 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
             "E-argument", f"{recipe.model} does not give {what}", why=f"{got} for {wanted}", remedy=remedy
         )
     return model, Card(plain_name(recipe.model), args, classes, preprocess)
+
+
+def _fitted(recipe: Recipe, size: tuple[int, int, int]) -> Preprocess:
+    """How the network of a recipe takes its images, by the numbers that the recipe gives."""
+    c, h, w = size
+    fits = recipe.box <= min(h, w) if recipe.resize == "fit" else max(h, w) <= recipe.box <= LARGEST_BOX
+    if recipe.box and not fits:
+        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
+    mean, std = (recipe.mean,) * c, (recipe.std,) * c
+    return AUGMENTATIONS[recipe.augment].evaluated(Preprocess(size, recipe.box, mean, std, recipe.resize))
+
+
+def _preprocess(recipe: Recipe, size: tuple[int, int, int], split: Split) -> Preprocess:
+    """The same, normalised as the recipe says: by numbers of its own, or of the images trained on."""
+    c, plain = size[0], _fitted(recipe, size)
+    if recipe.normalise == "given":
+        return plain
+    if recipe.normalise == "imagenet":
+        if c != len(KNOWN["imagenet"]["mean"]):
+            raise HeirloomError("E-recipe", "normalise=imagenet", why=f"the input has {c} channels")
+        return dataclasses.replace(plain, mean=KNOWN["imagenet"]["mean"], std=KNOWN["imagenet"]["std"])
+    found = measured(plain.fit(part).numpy() for part in split.settled().images.split(IMAGES_AHEAD))
+    if recipe.normalise == "mean_image":
+        image = torch.from_numpy(found.mean_image.astype(np.float32))
+        return dataclasses.replace(plain, mean=(0.0,) * c, mean_image=image)
+    mean, std = tuple(map(float, found.mean)), tuple(map(float, found.std))
+    if recipe.normalise == "channel_mean":
+        return dataclasses.replace(plain, mean=mean)
+    if not min(std):
+        raise HeirloomError("E-recipe", "normalise=channels", why="all pixels of a channel are equal")
+    return dataclasses.replace(plain, mean=mean, std=std)

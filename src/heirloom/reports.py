@@ -20,6 +20,7 @@ from heirloom.figures.curves import Point, curves_on_white
 from heirloom.figures.filters import first_filters
 from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
 from heirloom.figures.reconstructions import chosen, read_examples
+from heirloom.figures.writing import png_on_white
 from heirloom.files import disk_errors, write_atomically
 from heirloom.report_page import Findings, Judged, report_page
 from heirloom.report_page.answers import Answers
@@ -124,6 +125,6 @@ def _pictures(m: Findings) -> dict[str, bytes | None]:
     """The files of ``pictures/``; None where a run has no such picture."""
     return {
         "curves.svg": curves_on_white(m.points, m.title, m.charts) if m.points else None,
-        "filters.png": m.filters.sheet(m.title) if m.filters else None,
+        "filters.png": png_on_white(m.filters.sheet(m.title), m.title) if m.filters else None,
         **m.judged.pictures(m.title),
     }

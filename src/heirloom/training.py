@@ -281,6 +281,7 @@ def _steps(
             ended = step % job.steps_per_epoch == 0 or step == job.steps
             if ended:
                 val_loss, value = _validate(job)
+                job.validated(value, step)
                 seconds, mean = round(time.monotonic() - began, 3), mean | {f"val_{word}": value}
                 epoch_event = Epoch(
                     epoch=epoch + 1, step=step, loss=event.loss, val_loss=val_loss, seconds=seconds, **mean

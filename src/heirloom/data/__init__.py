@@ -6,7 +6,7 @@ This file imports no torch, so that listing the data sets is quick.
 import importlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -168,6 +168,18 @@ class Undecoded(ABC, Mapping[str, Split]):
     @abstractmethod
     def joined(self, names: Sequence[str], stored: "Preprocess | None" = None) -> Split:
         """The images of these splits as one, see `Dataset.split`."""
+
+    @abstractmethod
+    def originals(self, names: Sequence[str], least: int) -> "Iterator[Tensor]":
+        """Images as their files have them, each (C, h, w), read anew and none kept.
+
+        Args:
+            names: What they are called, `Split.names`.
+            least: As of `heirloom.images.open_image`.
+
+        Raises:
+            HeirloomError: (``E-image``) One is gone meanwhile, or cannot be read.
+        """
 
 
 def load_data(

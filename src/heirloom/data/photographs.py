@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from heirloom.data import Dataset, Split, Undecoded
 from heirloom.data.decoding import decoded, working
@@ -21,7 +22,9 @@ from heirloom.data.listing import (
     split_of,
 )
 from heirloom.data.preprocessing import Preprocess
-from heirloom.data.sums import Sum, sums
+from heirloom.data.sums import Sum, in_threads, sums
+from heirloom.errors import HeirloomError
+from heirloom.images import open_image
 
 SIDE = 256
 """Pixels of the square that images are fitted into where no network says what it takes."""
@@ -160,6 +163,19 @@ class Photographs(Undecoded):
         labels = torch.tensor([self._number[each.entry.label] for each in own])
         shapes = torch.tensor([each.sum.size for each in own]) if how.resize == "warp" else None
         return Split(gate.store.images, labels, shapes, tuple(each.entry.name for each in own), gate)
+
+    def originals(self, names: Sequence[str], least: int) -> Iterator[Tensor]:
+        """See `Undecoded`."""
+        entries = {each.entry.name: each.entry for own in self._found.values() for each in own}
+
+        def opened(name: str) -> Tensor:
+            try:
+                return open_image(entries[name].read(), name, least)
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
+
+        return in_threads(opened, names)
 
 
 class _Gate:
