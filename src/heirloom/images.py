@@ -265,7 +265,8 @@ def _strip(image: Image.Image, depth: int, grey: bool) -> Pixels:
         return np.array(image.convert("L"))[:, :, None]
     if mode in ("LA", "La", "PA", "RGBA", "RGBa") or (mode == "P" and image.has_transparency_data):
         return _on_white(np.asarray(image.convert("RGBA")), grey or mode in ("LA", "La"))
-    pixels = np.array(image.convert("L" if mode in ("1", "L") else "RGB"))
+    kind = "L" if mode in ("1", "L") else "RGB"
+    pixels = np.array(image if mode == kind else image.convert(kind))
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     if isinstance(key, int | tuple):
         wanted = np.array(key) >> 8 if depth == 16 else np.array(key) * _KEY_STEPS.get(depth, 1)
