@@ -21,6 +21,7 @@ FLOORS = (
         "checkpoints",
         "weights",
         "foreign",
+        "finetuning",
         "accounting",
         "score_maps",
         "tables",

@@ -19,6 +19,16 @@ from heirloom.data.augmentation import AUGMENTATIONS
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
+from heirloom.finetuning import (
+    freeze,
+    frozen_note,
+    new_tensors,
+    start_arguments,
+    start_card,
+    start_from,
+    start_notes,
+    start_preprocess,
+)
 from heirloom.kernels.pixels import looked_up
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
@@ -32,7 +42,7 @@ from heirloom.optimizers import (
 )
 from heirloom.recipes import Recipe
 from heirloom.tasks import TASKS
-from heirloom.weights import Card, fill, finite, start_from
+from heirloom.weights import Card, fill, finite, weights_path
 
 NUMBERS_PER_THREAD = 250_000
 """Input numbers of a batch for which a further thread pays. For LeNet-5's 32 x 1,024 a second one gains
@@ -56,18 +66,31 @@ class Update(NamedTuple):
 
 
 class Job:
-    """Network, data and optimiser of a recipe, ready for step 0."""
+    """Network, data and optimiser of a recipe, ready for step 0.
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
+    Args:
+        recipe: What to compute.
+        device: Where.
+        start: The weights file to begin with, where the recipe names one.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, start: Path | None = None) -> None:
+        self.recipe, self.device, self._start = recipe, device, start
         self.task = TASKS[recipe.task]
-        dataset = _dataset(recipe)
+        begun = start_card(start, plain_name(recipe.model)) if start else None
+        dataset = _dataset(recipe, begun)
         self.notes, self.bad_files = dataset.notes, dataset.bad
         chosen = dataset.split(recipe.split)
         limit = recipe.train_limit or len(chosen)
         chosen = Split(chosen.images[:limit], chosen.labels[:limit])
         with self._chance(0):
-            self.model, self.card = _network(recipe, dataset, chosen)
+            self.model, self.card = _network(recipe, dataset, chosen, begun)
+        new = new_tensors(begun, self.card, recipe.model) if begun else frozenset()
+        if begun:
+            self.notes += (*start_notes(begun, self.card, new),)
+        self._still = freeze(self.model, recipe.freeze, new)
+        if recipe.freeze:
+            self.notes += (frozen_note(self.model),)
         if recipe.optimizer == "sdlm":
             check_chain(self.model)
         self.model.to(device)
@@ -80,6 +103,13 @@ class Job:
         self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
+        if self.val is None and (recipe.patience or recipe.keep == "best"):
+            raise HeirloomError(
+                "E-recipe",
+                f"patience={recipe.patience}, keep={recipe.keep}",
+                why=f"no images of {dataset.name} are held out to validate by",
+                remedy="--set patience=0 --set keep=last",
+            )
         self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
@@ -189,6 +219,12 @@ class Job:
             self.average.update(step + 1)
         return Update(value, self.task.total(output, target, self.card.preprocess), len(labels), lr)
 
+    def train_mode(self) -> None:
+        """The network as it is in training; frozen normalisations go on by the statistics that they have."""
+        self.model.train()
+        for layer in self._still:
+            layer.eval()
+
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """The network has the weights that are to be judged and saved, meanwhile."""
         return self.average.swapped_in() if self.average else contextlib.nullcontext()
@@ -231,9 +267,10 @@ class Job:
         return values
 
     def begin(self) -> None:
-        """Take up the weights to start from, if the recipe names any."""
+        """Take up the weights to start from, if there are any."""
         if self.recipe.weights:
-            start_from(self.model, self.card, self.recipe.weights)
+            start = self._start or weights_path(self.recipe.weights)  # of a run that has no copy of them
+            start_from(self.model, self.card, self.recipe.model, start)
             if self.average:
                 self.average = MovingAverage(self.model, self.recipe.average)
 
@@ -293,29 +330,35 @@ def _fingerprint(split: Split) -> str:
     return digest.hexdigest()
 
 
-def _dataset(recipe: Recipe) -> Dataset:
+def _dataset(recipe: Recipe, begun: Card | None) -> Dataset:
     """The data. Images of one's own are stored in the size that the network takes, which is asked first."""
     if not is_path(recipe.data):
         return load_data(recipe.data)
+    if begun and (fit := start_preprocess(begun, recipe)):
+        return load_data(recipe.data, fit=fit)
     with torch.device("meta"), faults_of(recipe.model, "its input size"):
-        size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
+        size = getattr(create_model(recipe.model, **_arguments(recipe, begun)), "input_size", None)
     return load_data(recipe.data, fit=Preprocess(tuple(size), recipe.box) if size else None)
 
 
-def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
+def _arguments(recipe: Recipe, begun: Card | None) -> dict[str, Any]:
+    """Arguments of the network; what the recipe states comes before what the weights had."""
+    return (start_arguments(begun) if begun else {}) | arguments(recipe.args.split())
+
+
+def _network(recipe: Recipe, dataset: Dataset, split: Split, begun: Card | None) -> tuple[nn.Module, Card]:
     """The network of a recipe, with as many classes and channels as its task and the data have."""
     if not len(split):
         raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
     task = TASKS[recipe.task]
     classes = task.classes(dataset)
     given = {"num_classes": len(classes)} if classes else {}
-    given["in_chans"] = split.images.shape[1]
-    args = arguments(recipe.args.split())
+    given["in_chans"] = begun.preprocess.size[0] if begun else split.images.shape[1]
+    args = _arguments(recipe, begun)
     for key in given.keys() & args.keys():
         if args[key] != given[key]:
-            raise HeirloomError(
-                "E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}, {given[key]}"
-            )
+            who = "what the weights were trained on" if begun and key == "in_chans" else dataset.name
+            raise HeirloomError("E-recipe", f"args={recipe.args}", why=f"{who} decides {key}, {given[key]}")
     args |= {key: value for key, value in given.items() if takes(recipe.model, key)}
     model = create_model(recipe.model, **args)
     if not any(True for _ in model.parameters()):
@@ -328,7 +371,10 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
         ) from error
     if recipe.box > min(h, w):
         raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
-    preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
+    preprocess = start_preprocess(begun, recipe) if begun else None
+    preprocess = preprocess or Preprocess(
+        (int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c
+    )
     model.eval()
     images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):
