@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heirloom.data import absolute, is_path, load_data
+from heirloom.data import absolute, load_data, of_photographs
 from heirloom.data.preprocessing import Preprocess
 
 SIDE = 256
@@ -75,7 +75,8 @@ def stats(data: str, split: str = "train", side: int = SIDE) -> Statistics:
     networks", section 4.1: the principal components of the RGB values of all pixels.
     """
     crop = Preprocess((3, side, side), side, (0.0,) * 3, (1.0,) * 3, "crop")
-    images = load_data(absolute(data), fit=crop if is_path(data) else None).split(split).images.numpy()
+    dataset = load_data(absolute(data), fit=crop if of_photographs(data) else None, wait=False)
+    images = dataset.split(split).settled().images.numpy()
     step = max(1, _TOGETHER // images[0].size)
     found = measured(images[begin : begin + step] for begin in range(0, len(images), step))
     values, axes = np.linalg.eigh(found.covariance)
