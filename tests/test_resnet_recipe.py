@@ -35,7 +35,7 @@ def test_200_updates_equal_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None
     """
     train, val = splits(300), splits(20)
     dataset = Dataset("cifar10", CLASSES["cifar10"], {"train": train, "val": val, "test": val})
-    monkeypatch.setattr(job, "load_data", lambda name: dataset)
+    monkeypatch.setattr(job, "load_data", lambda name, **_: dataset)
     recipe = dataclasses.replace(PUBLISHED, batch_size=2, lr=0.1 * 2 / 128)
     both = dataset.split("train+val")
     loss, number = plain_resnet20.apart(recipe, both, 200)
