@@ -41,6 +41,11 @@ class Boxes:
         """From (B, 2) beginnings and sizes, down and across."""
         return cls(begin[:, 0], begin[:, 1], size[:, 0], size[:, 1], mirrored)
 
+    def outside(self) -> bool:
+        """Whether any one is, by more than rounding."""
+        ends = ((self.top, self.top + self.height), (self.left, self.left + self.width))
+        return any(bool(((begin < 0) | (end > 1 + 1e-9)).any()) for begin, end in ends)
+
     def pixels(self, height: int, width: int) -> Numbers:
         """Top, left, height and width in pixels of an image of that size. Shape (B, 4)."""
         parts = np.stack([self.top, self.left, self.height, self.width], 1)
@@ -64,7 +69,12 @@ def cut(images: Tensor, index: Tensor, boxes: Boxes, size: tuple[int, int], thre
         threads: How many share the work; 0 means as many as torch has. They change no result.
 
     Shape: (B, C, H, W) uint8, on the CPU.
+
+    Raises:
+        ValueError: A box is outside of the image.
     """
+    if boxes.outside():
+        raise ValueError("a box is outside of the image")
     kept, wanted = images.cpu().numpy(), index.cpu().numpy()
     found = np.empty((len(wanted), kept.shape[1], *size), np.uint8)
     places = boxes.pixels(kept.shape[2], kept.shape[3])
