@@ -77,3 +77,12 @@ LAYER_SIZES = {"32x96x55x55": (32, 96, 55, 55), "32x256x27x27": (32, 256, 27, 27
 
 LAYER_WARM_UP, LAYER_PASSES = 2, 7
 """Of workload ``lrn``: passes before those that are timed, and those."""
+
+POLICIES = {"crop": "alexnet_geometry", "area": "crop_mirror"}
+"""Of workload ``loading``: how a batch is cut -> our augmentation nearest to the peer's transforms."""
+
+BATCH, COPIES, LATER = 64, 3, 3
+"""Of workload ``loading``: images of a batch, names of each photograph, epochs after the first."""
+
+WORKERS = (0, 1, 2, 4)
+"""Of workload ``loading``: processes of the peer's loader; the best number is its figure."""
