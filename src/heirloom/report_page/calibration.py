@@ -23,8 +23,8 @@ def calibration_part(found: Mapping[str, Any]) -> Html:
     ]
     words = (
         f"Its answers have a mean probability of {100 * mean:.1f} %, and {100 * right:.1f} % of them are "
-        f"right: on the whole it is {surer}. Dots: its answers in {len(bins)} steps of probability, with the 95 % "
-        "interval; on the dashed line a network is right as often as it says."
+        f"right: on the whole it is {surer}. Dots: its answers in {len(bins)} steps of probability, with the "
+        "95 % interval; on the dashed line a network is right as often as it says."
     )
     rows = []
     for each in filled:
@@ -37,7 +37,8 @@ def calibration_part(found: Mapping[str, Any]) -> Html:
     facts = [element("div", element("dt", term), element("dd", value)) for term, value in numbers]
     note = (
         "The expected calibration error is the mean distance of the dots from the line, by their images "
-        "(Guo et al. 2017). Brier score and log-likelihood judge all the probabilities. Of all three, less is better."
+        "(Guo et al. 2017). Brier score and log-likelihood judge all the probabilities. Of all three, "
+        "less is better."
     )
     return joined(
         element("p", words),
