@@ -15,6 +15,7 @@ from heirloom.figures.confusion import (
 )
 from heirloom.figures.mistakes import Mistake, mistakes_sheet, percent
 from heirloom.figures.pixels import image_pixels
+from heirloom.figures.writing import png_on_white
 from heirloom.measures import wilson
 from heirloom.report_page.parts import image, many, share, share_range, share_start
 
@@ -89,7 +90,9 @@ class Answers:
         few = len(self.classes) <= MOST_CLASSES
         return {
             "confusion.svg": confusion_on_white(counts, self.classes, title) if few else None,
-            "mistakes.png": mistakes_sheet(title, self.mistaken, worst, len(self.mistakes))
+            "mistakes.png": png_on_white(
+                mistakes_sheet(title, self.mistaken, worst, len(self.mistakes)), title
+            )
             if worst
             else None,
         }

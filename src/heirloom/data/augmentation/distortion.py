@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from heirloom.data.augmentation.policy import Augmentation, Chosen, Index
+from heirloom.data.augmentation.chance import Index
+from heirloom.data.augmentation.policy import Augmentation, Chosen
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, uniform
 
@@ -36,7 +37,7 @@ class Distortion(Augmentation):
 
     def __call__(self, chosen: Chosen, preprocess: Preprocess) -> Tensor:
         """See `Augmentation`."""
-        images = preprocess.scaled(chosen.images.index_select(0, chosen.index))
+        images = preprocess.scaled(chosen.images.index_select(0, chosen.places))
         images = self.distort(images, chosen.seed, chosen.epoch, chosen.numbers)
         return preprocess.normalised(images.to(chosen.device))
 

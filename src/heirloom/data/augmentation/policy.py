@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from heirloom.data.augmentation.chance import Index
 from heirloom.data.decoding import working
 from heirloom.data.preprocessing import Preprocess
 from heirloom.kernels.pixels import looked_up
-
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,7 @@ class Chosen:
         device: Where the batch is wanted.
         shapes: (N, 2) heights and widths that images had before they were warped to one size; None where
             they are kept in their own proportions.
+        rows: (B,) int64, where those are among ``images``; None: at ``index``.
     """
 
     images: Tensor
@@ -34,6 +32,12 @@ class Chosen:
     epoch: int
     device: torch.device
     shapes: Tensor | None = None
+    rows: Tensor | None = None
+
+    @property
+    def places(self) -> Tensor:
+        """Where the wanted images are among all that are kept. (B,) int64."""
+        return self.index if self.rows is None else self.rows
 
     @property
     def numbers(self) -> Index:
@@ -46,7 +50,12 @@ class Augmentation:
 
     What is drawn for an image depends on (seed, epoch, index) alone: neither on the batch that it is in nor
     on the number of threads.
+
+    Attributes:
+        cuts: Whether it makes its batches from images as they are stored; else they are fitted before.
     """
+
+    cuts = False
 
     def evaluated(self, preprocess: Preprocess) -> Preprocess:
         """How images are fitted into a network that is trained so: what its evaluation reads."""
@@ -62,7 +71,7 @@ class Augmentation:
 
     def __call__(self, chosen: Chosen, preprocess: Preprocess) -> Tensor:
         """A batch as the network reads it, (B, C, H, W) float on ``chosen.device``."""
-        return read(chosen.images, chosen.index, preprocess, chosen.device)
+        return read(chosen.images, chosen.places, preprocess, chosen.device)
 
 
 def read(images: Tensor, index: Tensor, preprocess: Preprocess, device: torch.device) -> Tensor:
