@@ -9,7 +9,7 @@ from typing import Any
 from heirloom.errors import HeirloomError, nearest
 from heirloom.figures import PICTURES
 from heirloom.figures.palette import THEMES
-from heirloom.figures.picture import Asked, Picture, Subject, fresh
+from heirloom.figures.picture import SCALES, Asked, Picture, Subject, fresh
 from heirloom.figures.writing import as_file
 from heirloom.files import is_folder, write_atomically
 from heirloom.models import MODELS
@@ -29,6 +29,8 @@ def draw(
     image: Path | str | None = None,
     layers: Sequence[str] = (),
     unit: Sequence[int] | None = None,
+    scale: str | None = None,
+    answer: str | None = None,
     input_size: Sequence[int] | None = None,
 ) -> Path:
     """Draw a picture of one or several networks into a file, and its numbers into ``.json`` beside it.
@@ -45,6 +47,8 @@ def draw(
         image: File with an image, for pictures of what one image does.
         layers: Names of layers, for pictures of some of them.
         unit: (C, Y, X), for pictures of one unit: its map, row and column.
+        scale: ``map``, ``layer`` or ``net``: what shares one scale of colours; by default a map.
+        answer: Name or index of a class, for pictures of what speaks for it.
         input_size: (C, H, W) for a named network that does not say it itself.
 
     Returns:
@@ -59,6 +63,8 @@ def draw(
         raise HeirloomError("E-usage", f"unknown picture {what!r}", why=nearest(what, PICTURES))
     if theme not in THEMES:
         raise HeirloomError("E-usage", f"unknown theme {theme!r}", why=nearest(theme, THEMES))
+    if scale is not None and scale not in SCALES:
+        raise HeirloomError("E-usage", f"unknown scale {scale!r}", why=nearest(scale, SCALES))
     form = out.suffix.lower()
     if form not in (".svg", ".png"):
         raise HeirloomError("E-usage", f"cannot draw {out.name}", remedy="end its name in .svg or .png")
@@ -72,7 +78,7 @@ def draw(
     kind = PICTURES[what]
     if len(several) != 1 and not kind.several:
         raise HeirloomError("E-usage", f"the picture {what} shows one network", remedy="name one")
-    given = {"data": data, "image": image, "layers": layers, "unit": unit}
+    given = {"data": data, "image": image, "layers": layers, "unit": unit, "scale": scale, "class": answer}
     for option, value in given.items():
         if value and option not in kind.uses:
             option = option.removesuffix("s")
@@ -87,6 +93,8 @@ def draw(
         None if image is None else Path(image),
         tuple(layers),
         None if unit is None else tuple(unit),
+        scale or "map",
+        answer,
     )
     found: Picture = maker(asked)
     words = found.title, found.description
@@ -103,7 +111,7 @@ def _subject(
     if text in MODELS or own or not (path.exists() or path.suffix or len(path.parts) > 1):
         return fresh(text, args, input_size=input_size)
     loaded = load_model(path, model)
-    data = Run(path).recipe.data if is_folder(path) else None
+    run = path if is_folder(path) else None
     return Subject(
         path.name if is_folder(path) else path.stem,
         model or loaded.card.model,
@@ -111,5 +119,7 @@ def _subject(
         loaded.model,
         loaded.card.preprocess,
         trained=True,
-        data=data,
+        data=Run(run).recipe.data if run else None,
+        classes=loaded.card.classes,
+        run=run,
     )
