@@ -54,7 +54,7 @@ def test_unknown_names() -> None:
         load_data("digits").split("train+tests")
     with pytest.raises(HeirloomError, match="names a split twice"):
         load_data("digits").split("test+test")
-    assert list(DATA) == ["digits", "mnist", "fashion_mnist", "cifar10", "cifar100"]
+    assert list(DATA) == ["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "imagenet"]
 
 
 def _splitmix(state: int) -> int:

@@ -16,6 +16,8 @@ from heirloom.figures.writing import Art
 from heirloom.models import create_model
 from heirloom.recipes import Recipe
 
+SCALES = ("map", "layer", "net")
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -30,6 +32,8 @@ class Subject:
         trained: Whether its weights come from a run or a file; else they are the first ones of seed 0.
         data: The data set that its run learned, if that is known.
         recipe: Of its run, or that was named instead of it.
+        classes: Names of its classes, as far as they are known.
+        run: The run directory, where it comes from one.
     """
 
     label: str
@@ -40,6 +44,8 @@ class Subject:
     trained: bool = False
     data: str | None = None
     recipe: Recipe | None = None
+    classes: tuple[str, ...] = ()
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Asked:
         image: File with an image.
         layers: Names of layers.
         unit: (C, Y, X) of a unit: its map, row and column.
+        scale: Over what a scale of colours reaches, one of `SCALES`.
+        answer: Name or index of a class.
     """
 
     subjects: Sequence[Subject]
@@ -61,6 +69,8 @@ class Asked:
     image: Path | None = None
     layers: tuple[str, ...] = ()
     unit: tuple[int, ...] | None = None
+    scale: str = "map"
+    answer: str | None = None
 
 
 @dataclass(frozen=True)
