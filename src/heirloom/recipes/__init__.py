@@ -65,6 +65,7 @@ RECIPES = (
     "resnet101_imagenet",
     "resnet152_imagenet",
     "resnet20_cifar10",
+    "resnet20_cifar10_fast",
     "resnet32_cifar10",
     "resnet44_cifar10",
     "resnet56_cifar10",
@@ -85,6 +86,8 @@ RECIPES = (
     "resnet110_stochastic_cifar10",
     "fractalnet20_cifar10",
     "alexnet_cifar_bn_cifar10",
+    "alexnet_cifar_bn_cifar10_fast",
+    "lenet5_relu_max_cifar10",
 )
 """Names of the recipes; each is a file of this folder."""
 
