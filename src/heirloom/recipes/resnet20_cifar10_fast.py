@@ -2,8 +2,9 @@
 
 Source: the network, the augmentation and the normalisation are the paper's; the rest is common practice with
 short trainings: one rise and fall of the rate, Nesterov's momentum, weight decay 0.0005.
-Chosen: not among several; the rate, the decay and the 24 passes are those of common practice.
-Cost: 27 minutes on two cores.
+Chosen: not among several: no comparison at full length was made. On 10,000 images four passes had 57 % of batch 5
+right.
+Cost: half an hour on two cores.
 """
 
 from heirloom.recipes.recipe import Recipe
