@@ -78,7 +78,8 @@ def cropped(
         "crop",
         Crops(
             len(index), channels, rows, columns, *size, out.stride(1), out.stride(3),
-            stored.data_ptr(), index.data_ptr(), corners.data_ptr(), mirrored.data_ptr(), levels.data_ptr(), out.data_ptr(),
+            stored.data_ptr(), index.data_ptr(), corners.data_ptr(), mirrored.data_ptr(),
+            levels.data_ptr(), out.data_ptr(),
         ),
     )  # fmt: skip
     return out
