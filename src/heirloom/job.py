@@ -196,8 +196,9 @@ class Job:
         train, preprocess, rows = self.train, self.card.preprocess, None
         images = train.images
         if train.gate and not self.augmentation.cuts:
-            images, rows = preprocess.fit(images.index_select(0, index)), torch.arange(len(index))
-        chosen = Chosen(images, index, self.recipe.seed, epoch, self.device, train.shapes, rows)
+            images, rows = preprocess.fit(images.index_select(0, index.cpu())), torch.arange(len(index))
+        seed, layout = self.recipe.seed, self._format
+        chosen = Chosen(images, index, seed, epoch, self.device, train.shapes, rows, layout)
         return self.augmentation(chosen, preprocess)
 
     def _estimate_curvature(self) -> None:
