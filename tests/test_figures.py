@@ -15,6 +15,7 @@ from heirloom.figures.curves import Point, curve_on_page, curves_on_white, descr
 from heirloom.figures.filters import MOST, first_filters
 from heirloom.figures.mistakes import mistakes_sheet, percent, worst_mistakes
 from heirloom.figures.pixels import diverging, image_pixels, zoom
+from heirloom.figures.writing import png_on_white
 from heirloom.layers import TableConv2d
 from heirloom.tracing import trace
 
@@ -51,7 +52,7 @@ def test_largest_and_smallest_weight_have_the_end_colours():
     ramp = filters.ramp
     assert tuple(ramp[0, 0]) == colour("blue")
     assert tuple(ramp[0, -1]) == colour("red")
-    sheet = np.asarray(Image.open(io.BytesIO(filters.sheet("title"))))
+    sheet = np.asarray(Image.open(io.BytesIO(png_on_white(filters.sheet("title")))))
     for name in ("red", "blue"):
         # A pixel of the filter is 40 x 40 there, and the end of the scale has it again.
         assert (sheet == colour(name)).all(axis=2).sum() >= 40 * 40
@@ -208,7 +209,7 @@ def test_sheet_of_mistakes_holds_the_images(channels, side):
     images = torch.zeros(2, channels, side, side, dtype=torch.uint8)
     images[1] = 201
     mistakes = worst_mistakes([row(0, "0.1"), row(1, "0.2")])
-    sheet = np.asarray(Image.open(io.BytesIO(mistakes_sheet("title", images, mistakes, 2))))
+    sheet = np.asarray(Image.open(io.BytesIO(png_on_white(mistakes_sheet("title", images, mistakes, 2)))))
     assert (sheet == 201).all(axis=2).sum() >= 150**2
     assert tuple(sheet[0, 0]) == (255, 255, 255)
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from heirloom.losses import LOSSES, RUBBISH, loss_of
-from heirloom.optimizers import OPTIMIZERS, learning_rate, set_rates
+from heirloom.optimizers import OPTIMIZERS
 from heirloom.recipes import Recipe, find_recipe
+from heirloom.schedules import learning_rate, set_rates
 
 PENALTIES = torch.tensor([[0.5, 2.0, 9.0], [3.0, 0.1, 1.0]], dtype=torch.float64)
 LABELS = torch.tensor([0, 2])

@@ -14,15 +14,22 @@ from torch import nn
 
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
-from heirloom.figures.charts import file_on_white
+from heirloom.figures.canvas import Canvas
 from heirloom.figures.drawing import draw
 from heirloom.figures.gradients import Curve, chart, gradient_norms, power
+from heirloom.figures.palette import AREAS, DARK, LIGHT, contrast
 from heirloom.figures.unfolding import Unfolding, drawing
+from heirloom.figures.writing import as_file
 from heirloom.layers import GRU, LSTM, Elman, Rows
 from heirloom.models import create_model
 from heirloom.recipes import Recipe
 from heirloom.training import train
 from heirloom.weights import Card, save_model
+
+
+def file_on_white(figure, form):
+    return as_file(figure, form, LIGHT, "title", "description")
+
 
 SVG = "{http://www.w3.org/2000/svg}"
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -170,7 +177,7 @@ def run(tmp_path_factory):
 
 
 def test_gradients_of_a_name_a_run_and_a_file(tmp_path, run):
-    out = draw("gradients", "gru", tmp_path / "a.svg", numbers=True)
+    out = draw("gradients", "gru", tmp_path / "a.svg")
     found = json.loads((tmp_path / "a.json").read_text())
     assert [(c["model"], c["trained"]) for c in found["curves"]] == [
         ("rnn", False), ("lstm", False), ("gru", False)
@@ -180,11 +187,10 @@ def test_gradients_of_a_name_a_run_and_a_file(tmp_path, run):
         assert len(curve["norms"]) == 28
         assert curve["norms"][0] < 0.01 * curve["norms"][-1]
     assert out.read_bytes() == draw("gradients", "gru", tmp_path / "b.svg").read_bytes()
-    assert not (tmp_path / "b.json").exists()
 
     card = Card("lstm", {}, tuple("0123456789"), Preprocess((1, 28, 28)))
     save_model(tmp_path / "mine.safetensors", create_model("lstm"), card)
-    draw("gradients", [run, tmp_path / "mine.safetensors"], tmp_path / "c.png", numbers=True)
+    draw("gradients", [run, tmp_path / "mine.safetensors"], tmp_path / "c.png")
     found = json.loads((tmp_path / "c.json").read_text())
     assert [(c["label"], c["trained"]) for c in found["curves"]] == [
         ("first", True), ("mine", True), ("rnn untrained", False), ("lstm untrained", False)
@@ -219,12 +225,12 @@ def test_unfolding_of_few_rows(rows, layers):
         (("gradients", "rnn", "lenet1", "-o", "a.svg"), 2, "lenet1 has no layer with a cycle"),
         (("unfold", "lenet5", "-o", "a.svg"), 2, "lenet5 has no layer with a cycle: there is no cycle to"),
         (("unfold", "rnn", "gru", "-o", "a.svg"), 2, "the picture unfold shows one network: name one"),
-        (("unfold", "rnn", "--data", "digits", "-o", "a.svg"), 2, "the picture unfold shows one network"),
+        (("unfold", "rnn", "--data", "digits", "-o", "a.svg"), 2, "the picture unfold has no use for --data"),
         (("gradients", "rnn", "--data", "digit", "-o", "a.svg"), 2, "unknown data set 'digit'"),
         (("gradients", "rnn", "--arg", "num_classes=3", "-o", "a.svg"), 4, "rnn tells 3 classes apart"),
         (("gradients", "rnn", "-o", "a.pdf"), 2, "cannot draw a.pdf: end its name in .svg or .png"),
         (("gradients", "rnn", "-o", "there.svg"), 2, "the file exists: there.svg: choose another name"),
-        (("gradients", "rnn", "--json", "-o", "there.png"), 2, "the file exists: there.json"),
+        (("gradients", "rnn", "-o", "there.png"), 2, "the file exists: there.json"),
         (("gradients", "runs/nothing", "-o", "a.svg"), 4, "cannot read the weights: runs/nothing: no such"),
         (("unfold", "rnn", "-o", "no/a.svg"), 5, "no/a.svg"),
     ],
@@ -240,7 +246,7 @@ def test_faults_are_one_clear_line(heirloom, tmp_path, arguments, status, messag
 
 
 def test_the_command_draws(heirloom, tmp_path):
-    done = heirloom("draw", "unfold", "gru", "-o", "u.svg", "--json")
+    done = heirloom("draw", "unfold", "gru", "-o", "u.svg")
     assert (done.returncode, done.stdout) == (0, "u.svg\n")
     assert json.loads((tmp_path / "u.json").read_text()) == {
         "network": "gru", "layer": "GRU", "rows": 28, "inputs": 28, "units": 100, "scores": 10,
@@ -253,3 +259,97 @@ def test_a_network_with_two_cycles_is_refused():
     net.append(Elman(4, 4))
     with pytest.raises(HeirloomError, match="the network has several layers with a cycle: take rnn"):
         gradient_norms(net, *sample())
+
+
+# Themes, descriptions, drawings -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_colours_can_be_told_apart(theme):
+    grounds = [theme.paper, theme.panel, *(getattr(theme, area) for area in AREAS)]
+    for ground in grounds:
+        assert contrast(theme.ink, ground) >= 7, ground
+        assert contrast(theme.soft, ground) >= 4.5, ground
+    for area in AREAS:
+        edge = getattr(theme, f"{area}_edge")
+        assert contrast(edge, theme.paper) >= 4.5  # it is the colour of words, too
+        assert contrast(edge, getattr(theme, area)) >= 3
+    for colour in (*theme.series, theme.train, theme.val, theme.good, theme.bad):
+        assert contrast(colour, theme.paper) >= 4.5
+
+
+def test_contrast_is_that_of_the_standard():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # the grey that just fails
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.005)  # and the one that passes
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_a_drawing_is_the_same_as_svg_and_as_png(theme):
+    canvas = Canvas(60, 40, scale=2)
+    canvas.rect(10, 10, 20, 10, fill="conv")
+    canvas.image(40, 10, 8, 8, np.arange(4, dtype=np.uint8).reshape(2, 2) * 80)
+    with canvas.group("layer", "c1 & more", name="c1", parameters=156):
+        canvas.line([(0, 35), (60, 35)], stroke="bad", width=2)
+    root = ET.fromstring(as_file(canvas, "svg", theme, "A <title>", "What it shows"))
+    assert root.get("role") == "img"
+    names = {element.get("id"): element.text for element in root.iter() if element.get("id")}
+    assert [names[name] for name in root.get("aria-labelledby").split()] == ["A <title>", "What it shows"]
+    (group,) = root.iter(f"{SVG}g")
+    assert (group.get("data-name"), group.get("data-parameters"), group[0].text) == ("c1", "156", "c1 & more")
+    image = Image.open(io.BytesIO(as_file(canvas, "png", theme, "A <title>", "Über 3 × 3")))
+    assert image.text == {"Title": "A <title>", "Description": "Über 3 × 3"}
+    pixels = np.asarray(image)
+    assert pixels.shape == (80, 120, 3)
+
+    def hexed(x, y):
+        return "#" + bytes(pixels[y, x].tolist()).hex()
+
+    assert [hexed(0, 0), hexed(20, 20), hexed(59, 39), hexed(19, 30)] == [
+        theme.paper, theme.conv, theme.conv, theme.paper
+    ]  # fmt: skip
+    assert [hexed(80, 20), hexed(88, 20), hexed(95, 35)] == ["#000000", "#505050", "#f0f0f0"]
+    assert hexed(60, 69) == hexed(60, 70) == theme.bad
+
+
+def test_words_lie_in_their_boxes():
+    """What is drawn of a line of text stays inside of where it is said to be."""
+    for look in ({}, {"anchor": "end"}, {"anchor": "middle"}, {"turned": True}, {"bold": True}):
+        canvas = Canvas(300, 300, scale=1)
+        canvas.text(150, 150, "Agjpq|b 10×10", 15, **look)
+        (words,) = canvas.words()
+        left, top, right, bottom = words.box
+        drawn = np.asarray(Image.open(io.BytesIO(as_file(canvas, "png", LIGHT, "", "")))).min(axis=2) < 128
+        y, x = np.nonzero(drawn)
+        assert left - 1.5 <= x.min() <= x.max() <= right + 1.5
+        assert top - 1.5 <= y.min() <= y.max() <= bottom + 1.5
+        assert x.max() - x.min() > 0.8 * (right - left - 4) or look == {"turned": True}
+
+
+@pytest.mark.parametrize(("what", "network"), [("unfold", "lstm"), ("gradients", "rnn")])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_each_picture_says_what_it_is(tmp_path, what, network, theme):
+    out = draw(what, network, tmp_path / "a.svg", theme=theme)
+    root = ET.fromstring(out.read_bytes())
+    title, description = root[0], root[1]
+    assert (title.tag, description.tag) == (f"{SVG}title", f"{SVG}desc")
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+    assert len(title.text) > 10
+    assert any(digit in description.text for digit in "0123456789")
+    text = out.read_text()
+    other = DARK if theme == "light" else LIGHT
+    assert other.ink not in text
+    assert (LIGHT if theme == "light" else DARK).ink in text
+
+
+def test_a_module_of_the_users_own(tmp_path, heirloom):
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\nfrom heirloom.layers import GRU, Rows\n\n"
+        "class Net(nn.Sequential):\n    def __init__(self):\n"
+        "        super().__init__(Rows(), GRU(8, 5), nn.Linear(5, 10))\n"
+    )
+    done = heirloom("draw", "unfold", "mine.py:Net", "-o", "a.svg")
+    assert "the input size of Net is not known: give --input-size C,H,W" in done.stderr
+    done = heirloom("draw", "unfold", "mine.py:Net", "--input-size", "1,6,8", "-o", "a.svg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "a.json").read_text())["rows"] == 6

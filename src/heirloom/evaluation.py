@@ -7,8 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from heirloom.data import Dataset, Split, absolute, is_path, load_data, short_name
-from heirloom.data.photographs import originals
+from heirloom.data import Dataset, Split, Undecoded, absolute, load_data, short_name
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError, check_choice
 from heirloom.files import disk_errors, is_folder, write_atomically
@@ -65,14 +64,14 @@ def evaluate(
     recipe = Run(run).recipe if is_folder(run) else None
     data = absolute(data or (recipe.data if recipe else ""))
     card = loaded.card
-    dataset = load_data(data, fit=card.preprocess)
+    dataset = load_data(data, fit=card.preprocess, wait=False)
     task = task_of(card)
     check_classes(card, task.classes(dataset), run)
-    chosen = dataset.split(split)
+    chosen = dataset.split(split).settled()
     with faults_of(card.model, f"{data}, {split}"):
         images = _images(protocol, dataset, chosen, card.preprocess)
         kept = looked_at(protocol, task, loaded.model, card.preprocess, images)
-    found: Found = task.found(card.model, data, split, protocol, dataset, chosen, kept)
+    found: Found = task.found(card.model, data, dataset.called(split), protocol, dataset, chosen, kept)
     found = replace(found, images=fingerprint(chosen))
     assert isinstance(found, Evaluation | Reconstruction)
     if recipe:
@@ -108,7 +107,7 @@ def fingerprint(chosen: Split) -> str:
 
 def _images(protocol: str, dataset: Dataset, chosen: Split, preprocess: Preprocess) -> Iterable[Tensor]:
     """Batches of the images, as they are stored where that is enough, else as their files have them."""
-    if protocol != "dense" or preprocess.resize == "warp" or not is_path(dataset.name):
+    if protocol != "dense" or preprocess.resize == "warp" or not isinstance(dataset.splits, Undecoded):
         return (batch for batch in chosen.images.split(BATCH))
     least = 2 * (preprocess.box or max(preprocess.size[1:]))
-    return (image.unsqueeze(0) for image in originals(Path(dataset.name), chosen.names, least))
+    return (image.unsqueeze(0) for image in dataset.splits.originals(chosen.names, least))

@@ -19,9 +19,11 @@ import io
 import threading
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -48,6 +50,7 @@ _KEY_STEPS = {2: 85, 4: 17}
 """A PNG of few bits names its transparent grey in its own steps, Pillow gives its pixels in 255."""
 
 Pixels = NDArray[np.uint8]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,29 @@ class Picture:
     size: tuple[int, int]
     orientation: int = 1
     animated: bool = False
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an image file says of itself before its pixels.
+
+    Attributes:
+        channels: 1 if it is grey, else 3.
+        size: (height, width), orientation applied.
+    """
+
+    channels: int
+    size: tuple[int, int]
+
+
+def head_of(data: bytes, name: str = "image") -> Head:
+    """What the bytes of an image say of it, and whether they end as they should, without decoding the pixels.
+
+    Raises:
+        HeirloomError: (``E-image``) It is no image, too large, damaged or cut short. Of what passes, some
+            cannot be read nevertheless.
+    """
+    return _careful(_head, data, name)
 
 
 def open_image(source: Path | bytes, name: str = "", least: int = 0) -> Tensor:
@@ -96,9 +122,14 @@ def read_image(source: Path | bytes, name: str = "", least: int = 0) -> Picture:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
+    return _careful(_read, data, name, least)
+
+
+def _careful(read: Callable[..., T], data: bytes, name: str, *more: int) -> T:
+    """What ``read`` finds in an image file; whatever is wrong with it becomes one clear line."""
     try:
         with _quiet:
-            return _read(data, name, least)
+            return read(data, name, *more)
     except HeirloomError:
         raise
     except UnidentifiedImageError as error:
@@ -119,15 +150,30 @@ def _bytes(path: Path) -> bytes:
     return read_regular(path)
 
 
-def _read(data: bytes, name: str, least: int) -> Picture:
-    # The header alone is read here: the limit holds before any pixel is decoded.
+def _opened(data: bytes, name: str) -> Image.Image:
+    """The image of which the header alone is read: the limit holds before any pixel is decoded."""
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise _too_large(name, f"{width} x {height} pixels")
-    mode = image.mode
     if image.format == "PNG":
         _check_png(data)
+    return image
+
+
+def _head(data: bytes, name: str) -> Head:
+    image = _opened(data, name)
+    if image.format in ("JPEG", "MPO") and data.rfind(b"\xff\xd9") < 0:
+        raise ValueError("cut short: it has no end")
+    mode, (width, height) = image.mode, image.size
+    grey = mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16") or _png_depth(image, data)[1]
+    grey = grey or (mode == "P" and _is_grey(image))
+    return Head(1 if grey else 3, (width, height) if _orientation(image) > 4 else (height, width))
+
+
+def _read(data: bytes, name: str, least: int) -> Picture:
+    image = _opened(data, name)
+    (width, height), mode = image.size, image.mode
     if least:
         image.draft(mode, (least, least))
     image.load()
@@ -219,7 +265,8 @@ def _strip(image: Image.Image, depth: int, grey: bool) -> Pixels:
         return np.array(image.convert("L"))[:, :, None]
     if mode in ("LA", "La", "PA", "RGBA", "RGBa") or (mode == "P" and image.has_transparency_data):
         return _on_white(np.asarray(image.convert("RGBA")), grey or mode in ("LA", "La"))
-    pixels = np.array(image.convert("L" if mode in ("1", "L") else "RGB"))
+    kind = "L" if mode in ("1", "L") else "RGB"
+    pixels = np.array(image if mode == kind else image.convert(kind))
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     if isinstance(key, int | tuple):
         wanted = np.array(key) >> 8 if depth == 16 else np.array(key) * _KEY_STEPS.get(depth, 1)

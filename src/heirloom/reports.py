@@ -20,6 +20,7 @@ from heirloom.figures.curves import Point, curves_on_white
 from heirloom.figures.filters import first_filters
 from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
 from heirloom.figures.reconstructions import chosen, read_examples
+from heirloom.figures.writing import png_on_white
 from heirloom.files import disk_errors, write_atomically
 from heirloom.protocols import PROTOCOLS
 from heirloom.report_page import Findings, Judged, report_page
@@ -81,6 +82,7 @@ def _gather(run: Run, model: str | None) -> Findings:
         measure=task_of(loaded.card).measure,
         summary=books,
         filters=filters,
+        kept=next((event.get("kept") for event in events if event.get("event") == "done"), None),
     )
 
 
@@ -96,7 +98,8 @@ def _judged(run: Run, loaded: LoadedModel, model: str | None) -> Judged:
         evaluate(run.path, model=model)
     evaluation = run.read_json("evaluations/test-center.json")
     preprocess = loaded.card.preprocess
-    images, fit = load_data(run.recipe.data, fit=preprocess).split("test").images, preprocess.fit
+    dataset = load_data(run.recipe.data, fit=preprocess, wait=False)
+    images, fit = dataset.split("test").settled().images, preprocess.fit
     try:
         with answers.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -131,6 +134,6 @@ def _pictures(m: Findings) -> dict[str, bytes | None]:
     """The files of ``pictures/``; None where a run has no such picture."""
     return {
         "curves.svg": curves_on_white(m.points, m.title, m.charts) if m.points else None,
-        "filters.png": m.filters.sheet(m.title) if m.filters else None,
+        "filters.png": png_on_white(m.filters.sheet(m.title), m.title) if m.filters else None,
         **m.judged.pictures(m.title),
     }

@@ -1,36 +1,84 @@
 """The command that draws: draw."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from heirloom.cli.options import Arguments, DataRoots, OwnModel
+from heirloom.cli.options import Arguments, DataRoots, InputSize, OwnModel, read_size
+from heirloom.errors import HeirloomError
 from heirloom.figures import PICTURES
 from heirloom.models import arguments
 
 
+class ThemeName(StrEnum):
+    """What a picture stands on."""
+
+    light = "light"
+    dark = "dark"
+
+
+_KINDS = "; ".join(f"{name}: {kind.says}" for name, kind in PICTURES.items())
+
+
 def draw(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{' or '.join(PICTURES)}.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{_KINDS}.")],
     networks: Annotated[
         list[str], typer.Argument(metavar="MODEL|RUN|FILE...", help="Network, run directory or weights file.")
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="File to write: .svg or .png, a new one.")
     ],
+    theme: Annotated[ThemeName, typer.Option(help="Light or dark ground.")] = ThemeName.light,
     data: Annotated[
         str | None, typer.Option(help="Data set with the images; by default a run's own, else digits.")
     ] = None,
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Image that the network is shown.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Layer, as summary names it; repeatable.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(metavar="C,Y,X", help="Unit of a layer: its map, row and column, from 0.")
+    ] = None,
     arg: Arguments = None,
+    input_size: InputSize = None,
     model: OwnModel = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Write the numbers too, into the same name with .json.")
-    ] = False,
     data_root: DataRoots = None,
 ) -> None:
-    """Draw what a network does, as a picture that stands alone."""
+    """Draw what a network is and does, as a picture that stands alone; its numbers into .json beside it."""
     from heirloom.data import roots
     from heirloom.figures.drawing import draw
 
     roots.use(data_root or [])
-    print(draw(what, networks, out, data=data, args=arguments(arg or []), model=model, numbers=json))
+    print(
+        draw(
+            what,
+            networks,
+            out,
+            data=data,
+            args=arguments(arg or []),
+            model=model,
+            theme=theme.value,
+            image=image,
+            layers=layer or [],
+            unit=_read_unit(unit),
+            input_size=read_size(input_size),
+        )
+    )
+
+
+def _read_unit(text: str | None) -> tuple[int, ...] | None:
+    """``C,Y,X`` as numbers; a full connection's unit has its place alone.
+
+    Raises:
+        HeirloomError: (``E-usage``) It is no place.
+    """
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or len(parts) > 3:
+        raise HeirloomError("E-usage", f"--unit {text}", why="no place", remedy="give it as C,Y,X: 7,4,6")
+    return tuple(int(part) for part in parts)

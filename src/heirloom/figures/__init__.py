@@ -1,10 +1,34 @@
-"""Pictures of what a network learned and how it errs, one file per kind.
+"""Pictures of what a network is, what it learned and how it errs, one file per kind.
 
-Each gives the same picture twice: as parts for the report, which follow the page's theme, and as a file
-that stands alone on white, with its labels in it. Equal numbers give equal bytes.
+The report shows them as parts that follow the page's theme; a file stands alone, light or dark, with its
+title, its description and its labels in it. Equal numbers give equal bytes.
 
 What the command ``draw`` can draw on its own is named here, without importing anything.
 """
 
-PICTURES = {"gradients": "gradients:picture", "unfold": "unfolding:picture"}
-"""Name -> "module:function" below this package; the function makes a `picture.Picture` of an `Asked`."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A picture that can be asked for.
+
+    Attributes:
+        says: What it shows, in half a line.
+        made_by: "module:function" below this package; the function makes a `picture.Picture` of an `Asked`.
+        uses: Of what else can be given: ``data``, ``image``, ``layers``, ``unit``. The rest is refused.
+        several: Whether it shows several networks together.
+    """
+
+    says: str
+    made_by: str
+    uses: tuple[str, ...] = ()
+    several: bool = False
+
+
+PICTURES = {
+    "gradients": Kind(
+        "how a gradient vanishes on its way back through time", "gradients:picture", ("data",), several=True
+    ),
+    "unfold": Kind("a cycle, and the chain that it is when it is unfolded", "unfolding:picture"),
+}

@@ -7,25 +7,27 @@ other pictures neither changes these nor is changed.
 import io
 import warnings
 import xml.etree.ElementTree as ET
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib.style
 from matplotlib.figure import Figure
 
 from heirloom.errors import printable
+from heirloom.figures.palette import LIGHT, Theme
 
 # Colours that stand for a role; they are replaced when it is known where the picture will be.
 INK, RULE, TRAIN, VAL = "#010101", "#020202", "#030303", "#040404"
-_ON_WHITE = {INK: "#33373c", RULE: "#dcdee1", TRAIN: "#b4540a", VAL: "#1c5fc4"}
+_ON_WHITE = {INK: LIGHT.ink, RULE: LIGHT.rule, TRAIN: LIGHT.train, VAL: LIGHT.val}
 _ON_PAGE = {INK: "currentColor", RULE: "var(--line)", TRAIN: "var(--train)", VAL: "var(--val)"}
 
-_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial"
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial"
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "heirloom",  # else ids are random
     "svg.fonttype": "none",  # text stays text
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # to measure with; the reader's own fonts are put in its place
     "font.size": 12.5,
+    "text.hinting": "none",  # as wide in pixels as it was measured
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "text.color": INK,
@@ -50,14 +52,11 @@ def style() -> Any:
     return matplotlib.style.context(["default", _STYLE])
 
 
-def style_on_white() -> Any:
-    """The same for a picture that is a file on white in any case: its colours are settled at once."""
-    return matplotlib.style.context(["default", {key: on_white(value) for key, value in _STYLE.items()}])
-
-
-def on_white(role: Any) -> Any:
-    """The colour of a role on white; anything else is returned as it is."""
-    return _ON_WHITE.get(role, role) if isinstance(role, str) else role
+def style_in(theme: Theme) -> Any:
+    """The same for a picture that is a file in one theme: its colours are settled at once."""
+    colours = {INK: theme.ink, RULE: theme.rule, TRAIN: theme.train, VAL: theme.val}
+    settled = {key: colours.get(v, v) if isinstance(v, str) else v for key, v in _STYLE.items()}
+    return matplotlib.style.context(["default", settled])
 
 
 def heading(figure: Figure, title: str) -> None:
@@ -75,18 +74,7 @@ def short(name: str, longest: int) -> str:
 def svg_on_white(figure: Figure) -> bytes:
     """A chart as an SVG file."""
     figure.set_facecolor("white")
-    return _coloured(_svg(figure), _ON_WHITE).encode()
-
-
-def file_on_white(figure: Figure, form: Literal["svg", "png"]) -> bytes:
-    """A figure drawn in `style_on_white` as a file; a PNG has 200 pixels to the inch."""
-    figure.set_facecolor("white")
-    with style_on_white():
-        if form == "svg":
-            return _svg(figure).encode()
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=200, metadata={"Software": None})
-        return out.getvalue()
+    return _coloured(svg_text(figure), _ON_WHITE).encode()
 
 
 def svg_on_page(figure: Figure, prefix: str, description: str) -> str:
@@ -97,7 +85,7 @@ def svg_on_page(figure: Figure, prefix: str, description: str) -> str:
         prefix: Makes its ids differ from those of other charts.
         description: The chart in words.
     """
-    root = ET.fromstring(_coloured(_svg(figure), _ON_PAGE))
+    root = ET.fromstring(_coloured(svg_text(figure), _ON_PAGE))
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.endswith(("}metadata", "}style")):
@@ -116,13 +104,14 @@ def svg_on_page(figure: Figure, prefix: str, description: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
+    """A chart as the text of an SVG file, in the style that is set."""
     out = io.StringIO()
     with warnings.catch_warnings():
         # A name in a script that the measuring font lacks; the reader's fonts have it.
         warnings.simplefilter("ignore", UserWarning)
         figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return out.getvalue().replace("'DejaVu Sans'", _FONTS)
+    return out.getvalue().replace("'DejaVu Sans'", FONTS)
 
 
 def _coloured(text: str, colours: dict[str, str]) -> str:

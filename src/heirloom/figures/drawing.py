@@ -8,8 +8,9 @@ from typing import Any
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.figures import PICTURES
-from heirloom.figures.charts import file_on_white
+from heirloom.figures.palette import THEMES
 from heirloom.figures.picture import Asked, Picture, Subject, fresh
+from heirloom.figures.writing import as_file
 from heirloom.files import is_folder, write_atomically
 from heirloom.models import MODELS
 from heirloom.runs import Run
@@ -24,55 +25,83 @@ def draw(
     data: str | None = None,
     args: dict[str, Any] | None = None,
     model: str | None = None,
-    numbers: bool = False,
+    theme: str = "light",
+    image: Path | str | None = None,
+    layers: Sequence[str] = (),
+    unit: Sequence[int] | None = None,
+    input_size: Sequence[int] | None = None,
 ) -> Path:
-    """Draw a picture of one or several networks into a file.
+    """Draw a picture of one or several networks into a file, and its numbers into ``.json`` beside it.
 
     Args:
         what: One of `PICTURES`.
         networks: Each the name of a network or ``file.py:Class``, which gets the initial weights of seed 0,
             or a run directory or weights file.
-        out: File to write, ``.svg`` or ``.png``; it must not exist.
+        out: File to write, ``.svg`` or ``.png``; neither it nor the file of its numbers may exist.
         data: Name of a data set for pictures that need images; by default a run's own, else digits.
         args: Arguments of `create_model` for networks that are named.
         model: As in `load_model`, for runs and files.
-        numbers: Whether to write also what the picture shows, as JSON, into the file of the same name.
+        theme: ``light`` or ``dark``.
+        image: File with an image, for pictures of what one image does.
+        layers: Names of layers, for pictures of some of them.
+        unit: (C, Y, X), for pictures of one unit: its map, row and column.
+        input_size: (C, H, W) for a named network that does not say it itself.
 
     Returns:
         The file.
 
     Raises:
-        HeirloomError: (``E-usage``) There is no such picture, or no such form; (``E-output-exists``); and
-            what each picture needs of a network.
+        HeirloomError: (``E-usage``) There is no such picture, form or theme, or the picture has no use for
+            what is given; (``E-output-exists``); and what each picture needs of a network.
     """
     out = Path(out)
     if what not in PICTURES:
         raise HeirloomError("E-usage", f"unknown picture {what!r}", why=nearest(what, PICTURES))
+    if theme not in THEMES:
+        raise HeirloomError("E-usage", f"unknown theme {theme!r}", why=nearest(theme, THEMES))
     form = out.suffix.lower()
     if form not in (".svg", ".png"):
         raise HeirloomError("E-usage", f"cannot draw {out.name}", remedy="end its name in .svg or .png")
     beside = out.with_suffix(".json")
-    for file in (out, beside) if numbers else (out,):
+    for file in (out, beside):
         if file.exists():
             raise HeirloomError(
                 "E-output-exists", "the file exists", where=str(file), remedy="choose another name"
             )
     several = [networks] if isinstance(networks, str | Path) else networks
-    subjects = [_subject(network, args or {}, model) for network in several]
-    module, function = PICTURES[what].split(":")
+    kind = PICTURES[what]
+    if len(several) != 1 and not kind.several:
+        raise HeirloomError("E-usage", f"the picture {what} shows one network", remedy="name one")
+    given = {"data": data, "image": image, "layers": layers, "unit": unit}
+    for option, value in given.items():
+        if value and option not in kind.uses:
+            option = option.removesuffix("s")
+            raise HeirloomError("E-usage", f"the picture {what} has no use for --{option}")
+    subjects = [_subject(network, args or {}, model, input_size) for network in several]
+    module, function = kind.made_by.split(":")
     maker = getattr(importlib.import_module(f"heirloom.figures.{module}"), function)
-    found: Picture = maker(Asked(subjects, data))
-    write_atomically(out, file_on_white(found.figure, "svg" if form == ".svg" else "png"))
-    if numbers:
-        write_atomically(beside, (json.dumps(found.numbers, indent=2) + "\n").encode())
+    asked = Asked(
+        subjects,
+        data,
+        THEMES[theme],
+        None if image is None else Path(image),
+        tuple(layers),
+        None if unit is None else tuple(unit),
+    )
+    found: Picture = maker(asked)
+    words = found.title, found.description
+    write_atomically(out, as_file(found.art, "svg" if form == ".svg" else "png", asked.theme, *words, what))
+    write_atomically(beside, (json.dumps(found.numbers, indent=2) + "\n").encode())
     return out
 
 
-def _subject(network: str | Path, args: dict[str, Any], model: str | None) -> Subject:
+def _subject(
+    network: str | Path, args: dict[str, Any], model: str | None, input_size: Sequence[int] | None
+) -> Subject:
     text, path = str(network), Path(network)
     own = ":" in text and not path.exists()
     if text in MODELS or own or not (path.exists() or path.suffix or len(path.parts) > 1):
-        return fresh(text, args)
+        return fresh(text, args, input_size=input_size)
     loaded = load_model(path, model)
     data = Run(path).recipe.data if is_folder(path) else None
     return Subject(

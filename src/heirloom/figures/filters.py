@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from heirloom.figures.canvas import Canvas
 from heirloom.figures.pixels import Pixels, Ramp, Tile, diverging, sheet
 from heirloom.layers import TableConv2d
 from heirloom.rows import Trace
@@ -71,8 +72,8 @@ class Filters:
         low, high, mean = weight.min(), weight.max(), weight.mean()
         return f"Filter {number}: weights from {low:.3g} to {high:.3g}, mean {mean:.3g}"
 
-    def sheet(self, title: str) -> bytes:
-        """All filters with their numbers, as a PNG file on white."""
+    def sheet(self, title: str) -> Canvas:
+        """All filters with their numbers."""
         tiles = [Tile(self.pixels(i), (str(i),)) for i in range(len(self.weight))]
         limit = f"{self.limit:.3g}"
         ramp = Ramp(self.ramp, (f"−{limit}", "0", f"+{limit}"))

@@ -17,10 +17,13 @@ from torch import Tensor, nn
 
 from heirloom.data import load_data
 from heirloom.errors import HeirloomError
-from heirloom.figures.charts import INK, heading, on_white, short, style_on_white
+from heirloom.figures.charts import heading, short, style_in
+from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.picture import Asked, Picture, Subject, fresh, in_double
 from heirloom.layers import Recurrent
 from heirloom.layers.recurrent import State
+
+TITLE = "The gradient on its way back through time"
 
 COMPARED = ("rnn", "lstm", "gru")
 """One of these alone is shown beside the others."""
@@ -30,7 +33,6 @@ IMAGES = 200
 
 _LETTER, _LONGEST = 0.118, 26
 """Width of a letter of a label in inches, and the most letters of a name."""
-_COLOURS = ("#b4540a", "#1c5fc4", "#0b7a5b", "#8a3ffc", "#6b6f76")
 
 
 def gradient_norms(model: nn.Module, images: Tensor, labels: Tensor) -> list[float]:
@@ -125,7 +127,14 @@ def picture(asked: Asked) -> Picture:
             {"label": c.label, "model": c.network, "trained": c.trained, "norms": c.norms} for c in curves
         ],
     }
-    return Picture(numbers, chart(curves, f"{count} test images of {data}"))
+    images = f"{count} test images of {data}"
+    return Picture(numbers, TITLE, describe(curves, images), chart(curves, images, asked.theme))
+
+
+def describe(curves: Sequence[Curve], images: str) -> str:
+    """The chart in words, with its numbers."""
+    told = "; ".join(f"{c.label} {power(c.relative[0])}" for c in curves)
+    return f"{_words(curves, images)}. At the first step: {told}."
 
 
 def check_classes_of(subject: Subject, classes: tuple[str, ...], data: str) -> None:
@@ -148,20 +157,17 @@ def _all_subjects(subjects: Sequence[Subject]) -> list[Subject]:
     before: list[Subject] = []
     for s in subjects:
         if s.trained and not any((s.name, s.args) == (other.name, other.args) for other in before):
-            first = fresh(s.name, s.args, f"{s.name.rpartition(':')[2]} untrained")
+            first = fresh(s.name, s.args, f"{s.name.rpartition(':')[2]} untrained", s.preprocess.size)
             before.append(replace(first, preprocess=s.preprocess))
     return [*subjects, *before]
 
 
-def chart(curves: Sequence[Curve], images: str) -> Figure:
+def chart(curves: Sequence[Curve], images: str, theme: Theme = LIGHT) -> Figure:
     """The curves over the steps back from the last one, on a logarithmic scale."""
-    with style_on_white():
+    with style_in(theme):
         figure = Figure(figsize=(11.2, 6.3))
-        heading(figure, "The gradient on its way back through time")
-        ink = on_white(INK)
-        figure.text(
-            0.27 / 11.2, 1 - 0.72 / 6.3, _words(curves, images), fontsize=12.5, va="center", color=ink
-        )
+        heading(figure, TITLE)
+        figure.text(0.27 / 11.2, 1 - 0.72 / 6.3, _words(curves, images), fontsize=12.5, va="center")
         curves, shown = list(curves), [_words_for(curve, curves) for curve in curves]
         aside = max(map(len, shown)) * _LETTER + 0.3
         axes = figure.add_axes((0.84 / 11.2, 0.115, (11.2 - 0.84 - aside) / 11.2, 0.725))
@@ -170,7 +176,7 @@ def chart(curves: Sequence[Curve], images: str) -> Figure:
         for curve, words in zip(curves, shown, strict=True):
             if not words:
                 continue  # it lies on one that has its name, too
-            colour = _COLOURS[names.index(curve.network) % len(_COLOURS)]
+            colour = theme.series[names.index(curve.network) % len(theme.series)]
             values = curve.relative[::-1]
             drawn = [value if value > 0 else float("nan") for value in values]
             dashed = not curve.trained and any(other.trained for other in curves)

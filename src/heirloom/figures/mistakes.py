@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from heirloom.figures.canvas import Canvas
 from heirloom.figures.pixels import Tile, image_pixels, sheet
 
 MOST_MISTAKES = 24
@@ -52,8 +53,8 @@ def worst_mistakes(rows: Sequence[dict[str, str]]) -> list[Mistake]:
     return sorted(found, key=lambda mistake: (mistake.label_probability, mistake.index))
 
 
-def mistakes_sheet(title: str, images: Tensor, mistakes: Sequence[Mistake], total: int) -> bytes:
-    """The images with what they are and what was answered, as a PNG file on white.
+def mistakes_sheet(title: str, images: Tensor, mistakes: Sequence[Mistake], total: int) -> Canvas:
+    """The images with what they are and what was answered.
 
     Args:
         title: In bold.

@@ -3,13 +3,16 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 
 from heirloom.data.preprocessing import Preprocess
+from heirloom.errors import HeirloomError
+from heirloom.figures.palette import LIGHT, Theme
+from heirloom.figures.writing import Art
 from heirloom.models import create_model
 
 
@@ -38,31 +41,60 @@ class Subject:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a picture is asked for. A kind that has no use for something given refuses it."""
+    """What a picture is asked for. What a kind has no use for is refused before.
+
+    Attributes:
+        subjects: One network, or several where the kind shows several.
+        data: Name of a data set.
+        theme: Its colours.
+        image: File with an image.
+        layers: Names of layers.
+        unit: (C, Y, X) of a unit: its map, row and column.
+    """
 
     subjects: Sequence[Subject]
     data: str | None = None
+    theme: Theme = LIGHT
+    image: Path | None = None
+    layers: tuple[str, ...] = ()
+    unit: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Numbers and the drawing of them, made in `charts.style_on_white`."""
+    """Numbers, the words for them, and their drawing: a `canvas.Canvas`, or a chart in `charts.style_in`.
+
+    Attributes:
+        numbers: What stands beside it as JSON.
+        title: What it is, in a few words.
+        description: What it shows, for those who cannot see it.
+        art: The drawing.
+    """
 
     numbers: dict[str, Any]
-    figure: Figure
+    title: str
+    description: str
+    art: Art
 
 
-def fresh(name: str, args: dict[str, Any], label: str | None = None) -> Subject:
+def fresh(
+    name: str, args: dict[str, Any], label: str | None = None, input_size: Sequence[int] | None = None
+) -> Subject:
     """A network with the initial weights that seed 0 draws; its pixels are 0 to 1.
 
     Raises:
-        HeirloomError: As `create_model` does.
+        HeirloomError: As `create_model` does; (``E-input-size``) nobody says how large its input is.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = create_model(name, **args).eval()
-    size = getattr(model, "input_size", (1, 28, 28))
-    return Subject(label or name.rpartition(":")[2], name, args, model, Preprocess(tuple(size)))
+    label = label or name.rpartition(":")[2]
+    size = input_size or getattr(model, "input_size", None)
+    if size is None:
+        raise HeirloomError(
+            "E-input-size", f"the input size of {label} is not known", remedy="give --input-size C,H,W"
+        )
+    return Subject(label, name, args, model, Preprocess(tuple(size)))
 
 
 def in_double(subject: Subject) -> nn.Module:

@@ -1,23 +1,19 @@
-"""Pictures made of pixels: PNG bytes, and sheets of labelled tiles on white."""
+"""Pictures made of pixels: PNG bytes, and sheets of labelled tiles."""
 
 import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from heirloom.errors import printable
+from heirloom.figures.canvas import Canvas, fitted
 
 Pixels = NDArray[np.uint8]
 """(H, W) grey or (H, W, 3) colour."""
-
-INK, SOFT = "#1d1f23", "#5c6168"
 
 _DIVERGING = np.array(
     [[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77], [103, 0, 31]], dtype=np.float64
@@ -80,8 +76,8 @@ class Ramp:
 
 def sheet(
     title: str, subtitle: str, tiles: Sequence[Tile], columns: int, room: int = 144, ramp: Ramp | None = None
-) -> bytes:
-    """Tiles side by side under a title, on white, as a PNG file.
+) -> Canvas:
+    """Tiles side by side under a title, for `writing.as_file`; in a PNG their pixels are whole pixels.
 
     Args:
         title: In bold.
@@ -91,8 +87,7 @@ def sheet(
         room: Side of the square that each picture is fitted into.
         ramp: A legend below the tiles.
     """
-    margin, gap, line = 48, 28, 26
-    bold, plain = _font(30, bold=True), _font(20)
+    margin, gap, line, size = 48, 28, 26, 20
     sizes = [zoom(tile.pixels.shape[:2], room) for tile in tiles]
     tall, wide = max(h for h, _ in sizes), max(max(w for _, w in sizes), room)
     columns = min(columns, len(tiles))
@@ -101,52 +96,27 @@ def sheet(
     top = margin + 92
     width = max(columns * step_x - gap, 560) + 2 * margin
     height = top + rows * step_y - gap + (82 if ramp else 0) + margin
-    canvas = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(canvas)
+    canvas = Canvas(width, height, scale=1)
     room_for_text = width - 2 * margin
-    draw.text((margin, margin - 8), _fitted(title, bold, room_for_text), INK, bold)
-    draw.text((margin, margin + 36), _fitted(subtitle, plain, room_for_text), SOFT, plain)
+    canvas.text(margin, margin + 20, fitted(title, 30, room_for_text, bold=True), 30, bold=True)
+    canvas.text(margin, margin + 55, fitted(subtitle, size, room_for_text), size, colour="soft")
     for number, (tile, (h, w)) in enumerate(zip(tiles, sizes, strict=True)):
         row, column = divmod(number, columns)
         x, y = margin + column * step_x, top + row * step_y
-        method = Image.Resampling.NEAREST if w >= tile.pixels.shape[1] else Image.Resampling.LANCZOS
-        canvas.paste(Image.fromarray(tile.pixels).resize((w, h), method).convert("RGB"), (x, y))
-        draw.rectangle((x - 1, y - 1, x + w, y + h), outline="#d5d7da")
+        canvas.image(x, y, w, h, tile.pixels)
+        canvas.rect(x - 0.5, y - 0.5, w + 1, h + 1, stroke="rule")
         for i, text in enumerate(tile.names + tile.lines):
-            words = _fitted(text, plain, step_x - 8)
-            draw.text((x, y + h + 10 + i * line), words, INK if i < len(tile.names) else SOFT, plain)
+            words, colour = fitted(text, size, step_x - 8), "ink" if i < len(tile.names) else "soft"
+            canvas.text(x, y + h + 29 + i * line, words, size, colour=colour)
     if ramp:
-        _draw_ramp(canvas, draw, ramp, plain, margin, height - margin - 44, min(520, room_for_text))
-    return png(canvas)
+        _draw_ramp(canvas, ramp, margin, height - margin - 44, min(520, room_for_text))
+    return canvas
 
 
-def _draw_ramp(
-    canvas: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    ramp: Ramp,
-    font: ImageFont.FreeTypeFont,
-    x: int,
-    y: int,
-    width: int,
-) -> None:
-    canvas.paste(Image.fromarray(ramp.pixels).resize((width, 14), Image.Resampling.NEAREST), (x, y))
-    draw.rectangle((x - 1, y - 1, x + width, y + 14), outline="#d5d7da")
-    for place, anchor, label in zip((0, width / 2, width), ("la", "ma", "ra"), ramp.labels, strict=True):
-        draw.text((x + place, y + 22), label, SOFT, font, anchor=anchor)
-
-
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib: the same on every machine."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
-    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def _fitted(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
-    """``text`` on one line, its end left out where it is too long."""
-    text = printable(text)
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
+def _draw_ramp(canvas: Canvas, ramp: Ramp, x: int, y: int, width: int) -> None:
+    canvas.image(x, y, width, 14, ramp.pixels)
+    canvas.rect(x - 0.5, y - 0.5, width + 1, 15, stroke="rule")
+    for place, anchor, label in zip(
+        (0, width / 2, width), ("start", "middle", "end"), ramp.labels, strict=True
+    ):
+        canvas.text(x + place, y + 41, label, 20, colour="soft", anchor=anchor)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from heirloom.figures.canvas import Canvas
 from heirloom.figures.pixels import Pixels, Tile, image_pixels, sheet
 
 EACH = 8
@@ -60,8 +61,8 @@ def pair(image: Tensor, reconstruction: Tensor) -> Pixels:
 
 def reconstructions_sheet(
     title: str, groups: dict[str, list[Example]], images: Tensor, reconstructions: Tensor
-) -> bytes:
-    """All examples as a PNG file on white.
+) -> Canvas:
+    """All examples.
 
     Args:
         title: In bold.

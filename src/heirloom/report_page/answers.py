@@ -16,6 +16,7 @@ from heirloom.figures.confusion import (
 from heirloom.figures.mistakes import Mistake, mistakes_sheet, percent
 from heirloom.figures.pixels import image_pixels
 from heirloom.figures.reliability import reliability_on_white
+from heirloom.figures.writing import png_on_white
 from heirloom.measures import class_counts, measure_of, wilson
 from heirloom.report_page.calibration import calibration_part
 from heirloom.report_page.parts import image, many, share, share_range, share_start
@@ -107,7 +108,9 @@ class Answers:
         return {
             "calibration.svg": reliability_on_white(found["reliability"], title) if found else None,
             "confusion.svg": confusion_on_white(counts, self.classes, title) if few else None,
-            "mistakes.png": mistakes_sheet(title, self.mistaken, worst, len(self.mistakes))
+            "mistakes.png": png_on_white(
+                mistakes_sheet(title, self.mistaken, worst, len(self.mistakes)), title
+            )
             if worst
             else None,
         }

@@ -10,6 +10,7 @@ from torch import Tensor
 from heirloom.documents import Html, Section, element, joined, scrolling, table
 from heirloom.figures.pixels import image_pixels
 from heirloom.figures.reconstructions import Example, chosen, reconstructions_sheet
+from heirloom.figures.writing import png_on_white
 from heirloom.measures import ERROR
 from heirloom.report_page.parts import image, many
 
@@ -63,7 +64,7 @@ class Reconstructions:
     def pictures(self, title: str) -> dict[str, bytes | None]:
         """Files; None where there is no such picture."""
         sheet = reconstructions_sheet(title, chosen(self.ranked), self.images, self.made)
-        return {"reconstructions.png": sheet}
+        return {"reconstructions.png": png_on_white(sheet, title)}
 
 
 def _examples(m: Reconstructions) -> Html:
