@@ -32,6 +32,7 @@ FLOORS = (
         "checkpoints",
         "weights",
         "foreign",
+        "finetuning",
         "accounting",
         "score_maps",
         "tables",

@@ -23,6 +23,16 @@ from heirloom.data.preprocessing import KNOWN, LARGEST_BOX, Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.data.statistics import measured
 from heirloom.errors import HeirloomError
+from heirloom.finetuning import (
+    freeze,
+    frozen_note,
+    new_tensors,
+    start_arguments,
+    start_card,
+    start_from,
+    start_notes,
+    start_preprocess,
+)
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import with_heads
@@ -35,7 +45,7 @@ from heirloom.optimizers import (
 from heirloom.recipes import Recipe
 from heirloom.schedules import Plateau, set_rates
 from heirloom.tasks import TASKS
-from heirloom.weights import Card, fill, finite, start_from
+from heirloom.weights import Card, fill, finite, weights_path
 
 NUMBERS_PER_THREAD = 250_000
 """Input numbers of a batch for which a further thread pays. For LeNet-5's 32 x 1,024 a second one gains
@@ -59,15 +69,28 @@ class Update(NamedTuple):
 
 
 class Job:
-    """Network, data and optimiser of a recipe, ready for step 0."""
+    """Network, data and optimiser of a recipe, ready for step 0.
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
+    Args:
+        recipe: What to compute.
+        device: Where.
+        start: The weights file to begin with, where the recipe names one.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, start: Path | None = None) -> None:
+        self.recipe, self.device, self._start = recipe, device, start
         self.task, self.augmentation = TASKS[recipe.task], AUGMENTATIONS[recipe.augment]
-        dataset, chosen = _data(recipe)
+        begun = start_card(start, plain_name(recipe.model)) if start else None
+        dataset, chosen = _data(recipe, begun)
         self.notes, self._bad_files = dataset.notes, dataset.bad
         with self._chance(0):
-            self.model, self.card = _network(recipe, dataset, chosen)
+            self.model, self.card = _network(recipe, dataset, chosen, begun)
+        new = new_tensors(begun, self.card, recipe.model) if begun else frozenset()
+        if begun:
+            self.notes += (*start_notes(begun, self.card, new),)
+        self._still = freeze(self.model, recipe.freeze, new)
+        if recipe.freeze:
+            self.notes += (frozen_note(self.model),)
         if recipe.optimizer == "sdlm":
             check_chain(self.model)
         self.model.to(device)
@@ -88,6 +111,13 @@ class Job:
             why = "it needs a split 'val' that is not trained on"
             raise HeirloomError("E-recipe", "schedule=plateau", why=why, remedy="take the schedule steps")
         self.plateau = Plateau()
+        if self.val is None and (recipe.patience or recipe.keep == "best"):
+            raise HeirloomError(
+                "E-recipe",
+                f"patience={recipe.patience}, keep={recipe.keep}",
+                why=f"no images of {dataset.name} are held out to validate by",
+                remedy="--set patience=0 --set keep=last",
+            )
         self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
@@ -213,6 +243,12 @@ class Job:
         """Take up what validation measured after update number ``step``, which ended an epoch."""
         self.plateau.see(value, self.task.measure.better, self.recipe.lr_patience, step)
 
+    def train_mode(self) -> None:
+        """The network as it is in training; frozen normalisations go on by the statistics that they have."""
+        self.model.train()
+        for layer in self._still:
+            layer.eval()
+
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """The network has the weights that are to be judged and saved, meanwhile."""
         return self.average.swapped_in() if self.average else contextlib.nullcontext()
@@ -258,9 +294,10 @@ class Job:
         return values
 
     def begin(self) -> None:
-        """Take up the weights to start from, if the recipe names any."""
+        """Take up the weights to start from, if there are any."""
         if self.recipe.weights:
-            start_from(self.model, self.card, self.recipe.weights)
+            start = self._start or weights_path(self.recipe.weights)  # of a run that has no copy of them
+            start_from(self.model, self.card, self.recipe.model, start)
             if self.average:
                 self.average = MovingAverage(self.model, self.recipe.average)
 
@@ -328,7 +365,7 @@ def _fingerprint(split: Split) -> str:
     return digest.hexdigest()
 
 
-def _data(recipe: Recipe) -> tuple[Dataset, Split]:
+def _data(recipe: Recipe, begun: Card | None) -> tuple[Dataset, Split]:
     """The data set of a recipe, and what it trains on.
 
     Photographs are stored in the size that the network takes, or that its augmentation cuts from: that is
@@ -337,28 +374,32 @@ def _data(recipe: Recipe) -> tuple[Dataset, Split]:
     size = stored = None
     if of_photographs(recipe.data):
         with torch.device("meta"), faults_of(recipe.model, "its input size"):
-            size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
-    fit = _fitted(recipe, tuple(size)) if size else None
+            size = getattr(create_model(recipe.model, **_arguments(recipe, begun)), "input_size", None)
+    fit = _fitted(recipe, tuple(size), begun) if size else None
     if fit:
         stored = AUGMENTATIONS[recipe.augment].stored(fit)
     dataset = load_data(recipe.data, fit=fit, wait=False)
     return dataset, dataset.split(recipe.split, stored).first(recipe.train_limit or sys.maxsize)
 
 
-def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
+def _arguments(recipe: Recipe, begun: Card | None) -> dict[str, Any]:
+    """Arguments of the network; what the recipe states comes before what the weights had."""
+    return (start_arguments(begun) if begun else {}) | arguments(recipe.args.split())
+
+
+def _network(recipe: Recipe, dataset: Dataset, split: Split, begun: Card | None) -> tuple[nn.Module, Card]:
     """The network of a recipe, with as many classes and channels as its task and the data have."""
     if not len(split):
         raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
     task = TASKS[recipe.task]
     classes = task.classes(dataset)
     given = {"num_classes": len(classes)} if classes else {}
-    given["in_chans"] = split.images.shape[1]
-    args = arguments(recipe.args.split())
+    given["in_chans"] = begun.preprocess.size[0] if begun else split.images.shape[1]
+    args = _arguments(recipe, begun)
     for key in given.keys() & args.keys():
         if args[key] != given[key]:
-            raise HeirloomError(
-                "E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}, {given[key]}"
-            )
+            who = "what the weights were trained on" if begun and key == "in_chans" else dataset.name
+            raise HeirloomError("E-recipe", f"args={recipe.args}", why=f"{who} decides {key}, {given[key]}")
     args |= {key: value for key, value in given.items() if takes(recipe.model, key)}
     model = create_model(recipe.model, **args)
     if not any(True for _ in model.parameters()):
@@ -369,7 +410,7 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
         raise HeirloomError(
             "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
         ) from error
-    preprocess = _preprocess(recipe, (int(c), int(h), int(w)), split)
+    preprocess = _preprocess(recipe, (int(c), int(h), int(w)), split, begun)
     model.eval()
     images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):
@@ -384,8 +425,10 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
     return model, Card(plain_name(recipe.model), args, classes, preprocess)
 
 
-def _fitted(recipe: Recipe, size: tuple[int, int, int]) -> Preprocess:
-    """How the network of a recipe takes its images, by the numbers that the recipe gives."""
+def _fitted(recipe: Recipe, size: tuple[int, int, int], begun: Card | None) -> Preprocess:
+    """How the network of a recipe takes its images, by the numbers of its weights or of the recipe."""
+    if begun and (given := start_preprocess(begun, recipe)):
+        return AUGMENTATIONS[recipe.augment].evaluated(given)
     c, h, w = size
     fits = recipe.box <= min(h, w) if recipe.resize == "fit" else max(h, w) <= recipe.box <= LARGEST_BOX
     if recipe.box and not fits:
@@ -394,9 +437,9 @@ def _fitted(recipe: Recipe, size: tuple[int, int, int]) -> Preprocess:
     return AUGMENTATIONS[recipe.augment].evaluated(Preprocess(size, recipe.box, mean, std, recipe.resize))
 
 
-def _preprocess(recipe: Recipe, size: tuple[int, int, int], split: Split) -> Preprocess:
+def _preprocess(recipe: Recipe, size: tuple[int, int, int], split: Split, begun: Card | None) -> Preprocess:
     """The same, normalised as the recipe says: by numbers of its own, or of the images trained on."""
-    c, plain = size[0], _fitted(recipe, size)
+    c, plain = size[0], _fitted(recipe, size, begun)
     if recipe.normalise == "given":
         return plain
     if recipe.normalise == "imagenet":

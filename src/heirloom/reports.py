@@ -81,6 +81,7 @@ def _gather(run: Run, model: str | None) -> Findings:
         measure=task_of(loaded.card).measure,
         summary=books,
         filters=filters,
+        kept=next((event.get("kept") for event in events if event.get("event") == "done"), None),
     )
 
 

@@ -82,6 +82,9 @@ class Recipe:
     mean: float = 0.0  # subtracted from grey values of 0 to 1, where normalise is given
     std: float = 1.0  # and then divided by, unless normalise brings deviations
     weights: str = ""  # file to start from; empty means the published initial weights
+    freeze: str = ""  # patterns of parameters that stay as they are: "conv1.* fire[2-5].*"
+    patience: int = 0  # epochs in a row without a better validation that end the training; 0 means never
+    keep: Literal["last", "best"] = "last"  # the weights that are kept: the last, or the best by validation
     seed: int = 0  # of initial weights, order, augmentation and dropout
 
     def __post_init__(self) -> None:
@@ -102,6 +105,7 @@ class Recipe:
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
             ("momentum", self.momentum > 0 or self.optimizer != "nesterov", "above 0 for nesterov"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("patience", self.patience >= 0, "0 or more"),
             ("box", self.box >= 0, "0 or more"),
             ("mean", math.isfinite(self.mean), "finite"),
             ("std", 0 < self.std < math.inf, "above 0"),
