@@ -8,9 +8,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from heirloom.data import short_name
+from heirloom.data import is_path, short_name
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS, UNPUBLISHED, takes
+from heirloom.recipes.finetuning import finetuning
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
@@ -93,7 +94,8 @@ def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()
     """A recipe and its name, found by the name of a recipe, of a model, or of a ``.json`` file.
 
     A model's own recipe for that data set is taken where there is one, else a general recipe: to classify, or
-    to reconstruct where the model is a published one that has no classes.
+    to reconstruct where the model is a published one that has no classes, or to go on from weights
+    (`heirloom.recipes.finetuning`) where the settings name some and the data are images of one's own.
 
     Args:
         name: Name of a recipe or a model, ``file.py:Class``, or a ``recipe.json``.
@@ -106,7 +108,8 @@ def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()
             setting ``model=`` confirms.
     """
     settings = [*settings, *([f"data={data}"] if data else [])]
-    title, recipe = _find(name, data)
+    begun = any(setting.startswith("weights=") for setting in settings)
+    title, recipe = _find(name, data, begun)
     changed = recipe.changed(settings)
     own = ":" in recipe.model and recipe.model not in UNPUBLISHED
     if own and name.endswith(".json") and not any(s.startswith("model=") for s in settings):
@@ -120,7 +123,7 @@ def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()
     return title, changed
 
 
-def _find(name: str, data: str | None) -> tuple[str, Recipe]:
+def _find(name: str, data: str | None, begun: bool) -> tuple[str, Recipe]:
     if name in RECIPES or name.endswith(".json"):
         recipe = _read(Path(name)) if name.endswith(".json") else _own(name)
         return (name if name in RECIPES else run_name(recipe)), recipe
@@ -141,6 +144,8 @@ def _find(name: str, data: str | None) -> tuple[str, Recipe]:
     recipe = Recipe(model=name, data=data)
     if name in MODELS and not takes(name, "num_classes"):
         recipe = recipe.changed(["task=reconstruct"])
+    elif begun and is_path(data):
+        recipe = finetuning(name, data)
     return run_name(recipe), recipe
 
 
