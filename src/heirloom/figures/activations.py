@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from heirloom.errors import HeirloomError
+from heirloom.figures.canvas import fitted
 from heirloom.figures.looking import convolutions, layer_named, nonlinearity, passing
 from heirloom.figures.mistakes import percent
 from heirloom.figures.page import MARGIN, SMALL, Page, number
 from heirloom.figures.picture import Asked, Picture
 from heirloom.figures.pixels import Pixels, diverging, sequential
-from heirloom.figures.canvas import fitted
 from heirloom.figures.shown import Answer, Shown, answers, shown_image
 from heirloom.ops.elementwise import ACTIVATIONS
 from heirloom.tracing import trace
@@ -92,7 +92,7 @@ def picture(asked: Asked) -> Picture:
         names = [rows[i].name for i in chosen]
     seen = shown_image(asked, subject)
     last = [row.name for row in books if row.executed][-1]
-    found = passing(subject.model, books, seen.ready(subject), dict.fromkeys([*names, last]))
+    found = passing(subject.model, books, seen.ready(subject), list(dict.fromkeys([*names, last])))
     kinds = {row.name: row.kind for row in books}
     maps = []
     for name in names:
@@ -141,7 +141,7 @@ def _drawn(title: str, seen: Shown, best: list[Answer], maps: list[Maps], scale:
     page = Page(title, f"Maps for {seen.name}: {_SCALES[scale]}")
     top = page.y
     page.section("input", " × ".join(map(str, seen.image.shape)), room=_LEFT - MARGIN - 16)
-    high, wide = page.picture(MARGIN, page.y, seen.pixels, _IMAGE)
+    high, _ = page.picture(MARGIN, page.y, seen.pixels, _IMAGE)
     y = page.y + high + 30
     for place, answer in enumerate(best):
         name = fitted(answer.label.split(",")[0], SMALL, _LEFT - MARGIN - 100, bold=not place)

@@ -15,7 +15,6 @@ from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.writing import Art
 from heirloom.models import create_model
 
-
 SCALES = ("map", "layer", "net")
 
 
