@@ -70,7 +70,7 @@ def finished_runs(recipes: Mapping[str, Recipe], root: Path) -> list[Line]:
 
 def _line(name: str, run: Run) -> Line:
     recipe, events = run.recipe, run.events()
-    ((metric, value),) = run.read_json("evaluations/test-center.json")["metrics"].items()
+    metric, value = next(iter(run.read_json("evaluations/test-center.json")["metrics"].items()))
     n, correct = value["n"], value.get("correct", "")
     seconds = [event["seconds"] for event in events if event.get("event") == "epoch"]
     images = next(event["images"] for event in events if event.get("event") == "started")

@@ -65,6 +65,14 @@ def test_the_documented_files(tmp_path: Path, finished_run: Path) -> None:
     rows = list(csv.DictReader(io.StringIO((run / "evaluations" / "test-center.csv").read_text())))
     assert len(rows) == 382
     assert sum(int(row["correct"]) for row in rows) == metric["correct"]
+    assert (
+        sum(int(row["label_rank"]) <= 5 for row in rows) == values["metrics"]["top5@test:center"]["correct"]
+    )
+    assert "path" not in rows[0]  # there are no files
+    assert values["protocol"] == "center"
+    assert len(values["images"]) == 64
+    assert set(values["calibration"]) == {"ece", "brier", "nll", "reliability"}
+    assert set(values["per_class"][0]) == {"class", "correct", "n", "answered", "precision", "recall", "f1"}
     assert all((row["label"] == row["answer"]) == (row["correct"] == "1") for row in rows)
 
 
@@ -73,6 +81,39 @@ def test_confusion_has_the_truth_in_rows() -> None:
     found = Evaluation("m", "d", "test", "center", ("a", "b", "c"), torch.tensor([0, 1, 2]), scores)
     assert found.confusion.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 1]]
     assert found.correct == 2
+
+
+@settings(max_examples=100)
+@given(st.integers(6, 12), st.integers(0, 10_000))
+def test_the_best_five_with_ties(k: int, seed: int) -> None:
+    """Of equal scores the class that comes first leads: scores of few values, sorted by hand."""
+    draw = torch.Generator().manual_seed(seed)
+    scores = torch.randint(4, (20, k), generator=draw).float()
+    labels = torch.randint(k, (20,), generator=draw)
+    found = Evaluation("m", "d", "val", "10view", tuple(map(str, range(k))), labels, scores)
+    right = 0
+    for row, label, rank in zip(scores.tolist(), labels.tolist(), found.ranks.tolist(), strict=True):
+        order = sorted(range(k), key=lambda i: (-row[i], i))
+        assert order.index(label) + 1 == rank
+        right += label in order[:5]
+    assert (found.ranks == 1).equal(found.answers == labels)
+    assert list(found.metrics) == ["top1@val:10view", "top5@val:10view"]
+    assert found.metrics["top5@val:10view"]["correct"] == right
+    low, high = wilson(right, 20)
+    assert (found.metrics["top5@val:10view"]["low"], found.metrics["top5@val:10view"]["high"]) == (low, high)
+    assert len(found.lines()) == 2
+
+
+def test_of_five_classes_there_is_no_best_five() -> None:
+    scores, labels = torch.eye(5), torch.arange(5)
+    found = Evaluation("m", "d", "test", "center", tuple("abcde"), labels, scores)
+    assert list(found.metrics) == ["top1@test:center"]
+
+
+def test_what_is_no_number_is_never_right() -> None:
+    scores = torch.full((1, 7), float("nan"))
+    found = Evaluation("m", "d", "test", "center", tuple("abcdefg"), torch.tensor([0]), scores)
+    assert found.ranks.tolist() == [8]  # behind all others
 
 
 def test_errors(tmp_path: Path, finished_run: Path) -> None:

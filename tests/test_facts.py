@@ -12,8 +12,8 @@ import torch
 
 from heirloom.accounting import Summary, summary
 from heirloom.layers import LRN
-from heirloom.optimizers import learning_rate
 from heirloom.recipes import find_recipe
+from heirloom.schedules import learning_rate
 
 
 @functools.cache

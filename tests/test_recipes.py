@@ -85,7 +85,7 @@ def test_settings() -> None:
         ("schedule=steps", "lr_steps=: schedule is steps"),
         ("lr_steps=2:0.5", "schedule is cosine"),
         ("lr_steps=2", "must be EPOCH:FACTOR pairs"),
-        ("lr_steps=0:0.5", "must be EPOCH:FACTOR pairs"),
+        ("lr_steps=-1:0.5", "must be EPOCH:FACTOR pairs"),
         ("lr_steps=3:0.5 2:0.1", "must be EPOCH:FACTOR pairs"),
         ("lr_steps=3:nan", "must be EPOCH:FACTOR pairs"),
     ],

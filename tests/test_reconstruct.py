@@ -204,7 +204,8 @@ def test_the_evaluation_is_what_a_plain_loop_finds(run: Path) -> None:
     assert found.errors.tolist() == pytest.approx(errors, rel=1e-4)
     values = json.loads((run / "evaluations" / "test-center.json").read_text())
     assert values == found.as_dict()
-    assert values.keys() == {"schema", "model", "data", "split", "n", "metrics"}
+    keys = {"schema", "model", "data", "split", "protocol", "images", "n", "metrics"}
+    assert values.keys() == keys
     entry = values["metrics"]["mse@test:center"]
     mean, deviation = statistics.mean(errors), statistics.stdev(errors)
     assert entry["value"] == pytest.approx(mean, rel=1e-4)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heirloom.auditing.disagreements import contradictions
     from heirloom.auditing.explaining import Explanation, explain
     from heirloom.claim import Claim
+    from heirloom.comparison import Comparison, compare
     from heirloom.data import Dataset, load_data
     from heirloom.data.fetching import fetch
     from heirloom.data.preprocessing import Preprocess
@@ -55,6 +56,7 @@ _HOMES = {
     "recipes": ("Recipe", "find_recipe"),
     "training": ("resume", "train"),
     "evaluation": ("Evaluation", "evaluate"),
+    "comparison": ("Comparison", "compare"),
     "figures.drawing": ("draw",),
     "prediction": ("Prediction", "predict"),
     "weights": ("Card", "LoadedModel", "load_model", "save_model"),
@@ -66,11 +68,11 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Card", "Claim", "Dataset", "Diagnosis", "Difference", "Evaluation", "Explanation", "HeirloomError",
-    "Imported", "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Statistics", "Summary",
-    "Trace", "Verdict", "Worksheet",
-    "audit", "audit_lectures", "audit_table", "contradictions", "create_model", "dense", "diff", "doctor",
-    "draw", "evaluate", "explain", "fetch", "find_recipe", "list_models", "load_data", "load_model",
+    "Card", "Claim", "Comparison", "Dataset", "Diagnosis", "Difference", "Evaluation", "Explanation",
+    "HeirloomError", "Imported", "LoadedModel", "Prediction", "Preprocess", "Recipe", "Row", "Statistics",
+    "Summary", "Trace", "Verdict", "Worksheet",
+    "audit", "audit_lectures", "audit_table", "compare", "contradictions", "create_model", "dense", "diff",
+    "doctor", "draw", "evaluate", "explain", "fetch", "find_recipe", "list_models", "load_data", "load_model",
     "load_weights", "predict", "report", "resume", "save_model", "stats", "summary", "trace", "train",
     "worksheet",
 ]  # fmt: skip

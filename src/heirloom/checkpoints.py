@@ -29,6 +29,7 @@ KEEP = 2
 _NAME = re.compile(r"step-(\d{8,})")
 _TEMPORARY = re.compile(r"\.step-\d{8,}\.\d+\.tmp")
 _TENSORS = ("model", "optimizer")
+_BEST = "best.safetensors"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Checkpoint:
         optimizer: Tensors of the optimiser, by ``parameter.key``.
         state: Plain values: the running sums of an unfinished epoch, the best validation so far, the recipe.
         events: Length of ``events.jsonl`` in bytes at that moment.
+        best: The weights file of the best epoch so far, where the run will end with it; else empty.
     """
 
     step: int
@@ -48,6 +50,7 @@ class Checkpoint:
     optimizer: dict[str, Tensor]
     state: dict[str, Any]
     events: int
+    best: bytes = b""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -61,6 +64,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         f"{name}.safetensors": safetensors.torch.save(finite(getattr(checkpoint, name))) for name in _TENSORS
     }
     files["state.json"] = _json(checkpoint.state)
+    if checkpoint.best:
+        files[_BEST] = checkpoint.best
     manifest: dict[str, Any] = {
         "format": 1,
         "step": checkpoint.step,
@@ -156,6 +161,7 @@ def _load(path: Path) -> Checkpoint:
         tensors["optimizer"],
         json.loads(files["state.json"]),
         manifest["events"],
+        files.get(_BEST, b""),
     )
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from heirloom.data.decoding import in_threads
 from heirloom.data.folder import list_images
 from heirloom.data.listing import SPLITS, Entry, Listing, check_classes_of, class_names, split_of
+from heirloom.data.sums import in_threads
 from heirloom.errors import HeirloomError, printable
 from heirloom.images import Picture, read_image
 from heirloom.weights import read_weights, weights_path

@@ -1,39 +1,51 @@
 """Evaluation of a network on every image of a split, as its task has it, with its interval."""
 
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from heirloom.data import absolute, load_data, short_name
+from heirloom.data import Dataset, Split, Undecoded, absolute, load_data, short_name
 from heirloom.data.preprocessing import Preprocess
-from heirloom.errors import HeirloomError
+from heirloom.errors import HeirloomError, check_choice
 from heirloom.files import disk_errors, is_folder, write_atomically
 from heirloom.measures import accuracy_line, wilson
 from heirloom.models import faults_of
+from heirloom.protocols import BATCH, PROTOCOLS, kept_of, looked_at, scores_of
+from heirloom.recipes import published_beside
+from heirloom.recipes.published import Distance, distance
 from heirloom.runs import Run
-from heirloom.tasks import TASKS, Task, task_of
+from heirloom.tasks import Found, task_of
 from heirloom.tasks.classify import Evaluation
 from heirloom.tasks.reconstruct import Reconstruction
 from heirloom.weights import check_classes, load_model
 
-__all__ = ["Evaluation", "Reconstruction", "accuracy_line", "evaluate", "kept_of", "scores_of", "wilson"]
-
-BATCH = 256
-"""Images per forward pass."""
+__all__ = [
+    "Evaluation", "Reconstruction", "accuracy_line", "evaluate", "evaluation_name", "kept_of", "scores_of",
+    "wilson",
+]  # fmt: skip
 
 
 def evaluate(
-    run: Path | str, data: str | None = None, *, split: str = "test", model: str | None = None
+    run: Path | str,
+    data: str | None = None,
+    *,
+    split: str = "test",
+    protocol: str = "center",
+    model: str | None = None,
 ) -> Evaluation | Reconstruction:
     """Evaluate a finished run, or a weights file, on one split.
 
-    For a run the result is also written to its ``evaluations/``.
+    For a run the result is also written to its ``evaluations/``, and stands beside the published result of
+    its recipe, where there is one.
 
     Args:
         run: Run directory or weights file.
         data: Name of a data set, or path of images; by default what a run was trained on.
         split: ``train``, ``val``, ``test``, or several joined by ``+``.
+        protocol: How each image is looked at, see `heirloom.protocols`: ``center``, ``10view``, ``dense``.
         model: As in `load_model`.
 
     Returns:
@@ -41,48 +53,61 @@ def evaluate(
 
     Raises:
         HeirloomError: (``E-run``, ``E-weights``) Nothing to load; (``E-weights-classes``) the data has other
-            classes; (``E-data``) no such data set or split.
+            classes; (``E-data``) no such data set or split; (``E-argument``) the protocol has no meaning for
+            this network; (``E-model``) it cannot be slid over larger images.
     """
     run = Path(run)
+    check_choice("protocol", protocol, PROTOCOLS)
     loaded = load_model(run, model)
     if data is None and not is_folder(run):
         raise HeirloomError("E-data", f"which data shall {run} be evaluated on?", remedy="add --data")
-    own = Run(run).recipe.data if is_folder(run) else ""
-    data = absolute(data or own)
-    dataset = load_data(data, fit=loaded.card.preprocess)
-    task = task_of(loaded.card)
-    check_classes(loaded.card, task.classes(dataset), run)
-    chosen = dataset.split(split)
-    preprocess = loaded.card.preprocess
-    with faults_of(loaded.card.model, f"{data}, {split}"):
-        kept = kept_of(task, loaded.model, preprocess.fit(chosen.images), preprocess)
-    found = task.found(loaded.card.model, data, split, dataset, chosen.labels, kept)
+    recipe = Run(run).recipe if is_folder(run) else None
+    data = absolute(data or (recipe.data if recipe else ""))
+    card = loaded.card
+    dataset = load_data(data, fit=card.preprocess, wait=False)
+    task = task_of(card)
+    check_classes(card, task.classes(dataset), run)
+    chosen = dataset.split(split).settled()
+    with faults_of(card.model, f"{data}, {split}"):
+        images = _images(protocol, dataset, chosen, card.preprocess)
+        kept = looked_at(protocol, task, loaded.model, card.preprocess, images)
+    found: Found = task.found(card.model, data, dataset.called(split), protocol, dataset, chosen, kept)
+    found = replace(found, images=fingerprint(chosen))
     assert isinstance(found, Evaluation | Reconstruction)
-    if is_folder(run):
+    if recipe:
+        aim = published_beside(recipe)
+        beside: Distance | None = distance(*aim, data, found.metrics) if aim else None
+        found = replace(found, distance=beside)
         folder = run / "evaluations"
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)
-        # Another data set than the run's own is told apart by name.
-        name = f"{'' if data == own else f'{short_name(data)}-'}{split}-center"
+        name = evaluation_name(recipe.data, data, split, protocol)
         Run(run).write_json(f"evaluations/{name}.json", found.as_dict())
         write_atomically(folder / f"{name}.csv", found.as_csv().encode())
     return found
 
 
-@torch.no_grad()
-def kept_of(task: Task, model: nn.Module, images: Tensor, preprocess: Preprocess) -> Tensor:
-    """What the task keeps of each output for fitted uint8 images (N, C, H, W), in evaluation mode.
+def evaluation_name(own: str, data: str, split: str, protocol: str) -> str:
+    """The name of an evaluation's files; other data than the run's ``own`` are told apart by name."""
+    return f"{'' if data == own else f'{short_name(data)}-'}{split}-{protocol}"
 
-    Everything is done where the images are. Shape (N, ...).
+
+def fingerprint(chosen: Split) -> str:
+    """Hexadecimal SHA-256 of which images these are, whatever size they are stored in, with their labels.
+
+    By the names of their files where they have some, which say nothing of what is in them; else by pixels.
     """
-    model.eval()
-    parts = []
-    for part in images.split(BATCH):
-        x = preprocess.normalised(preprocess.scaled(part))
-        parts.append(task.kept(model(x), x, preprocess))
-    return torch.cat(parts).to(images.device)
+    digest = hashlib.sha256(chosen.labels.numpy().tobytes())
+    if chosen.names:
+        digest.update("\0".join(chosen.names).encode(errors="surrogateescape"))
+    else:
+        digest.update(chosen.images.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
-def scores_of(model: nn.Module, images: Tensor, preprocess: Preprocess) -> Tensor:
-    """Scores of fitted uint8 images (N, C, H, W), as `kept_of` has them. Shape (N, K)."""
-    return kept_of(TASKS["classify"], model, images, preprocess)
+def _images(protocol: str, dataset: Dataset, chosen: Split, preprocess: Preprocess) -> Iterable[Tensor]:
+    """Batches of the images, as they are stored where that is enough, else as their files have them."""
+    if protocol != "dense" or preprocess.resize == "warp" or not isinstance(dataset.splits, Undecoded):
+        return (batch for batch in chosen.images.split(BATCH))
+    least = 2 * (preprocess.box or max(preprocess.size[1:]))
+    return (image.unsqueeze(0) for image in dataset.splits.originals(chosen.names, least))

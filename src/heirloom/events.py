@@ -71,16 +71,23 @@ class Note:
 
 @dataclass(frozen=True)
 class Done:
-    """The last update is done and the weights are written."""
+    """The last update is done and the weights are written.
+
+    ``kept`` is the epoch, counted from 1, whose weights these are; it is None, and not written down, where
+    they are the last.
+    """
 
     event: ClassVar[str] = "done"
     run: str
     step: int
+    kept: int | None = None
 
 
 def as_line(event: "Event") -> dict[str, Any]:
     """What ``events.jsonl`` keeps of an event: all of it, but for measures of another task."""
     values = asdict(event)
+    if isinstance(event, Done) and event.kept is None:
+        del values["kept"]
     for word in [measure.word for measure in MEASURES if values.get(measure.word, 0) is None]:
         values = {key: value for key, value in values.items() if key not in (word, f"val_{word}")}
     return {"event": event.event, **values}

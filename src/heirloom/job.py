@@ -4,22 +4,36 @@ import contextlib
 import dataclasses
 import hashlib
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from heirloom.averaging import MovingAverage
 from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
-from heirloom.data import Dataset, Split, is_path, load_data
-from heirloom.data.augmentation import AUGMENTATIONS
-from heirloom.data.preprocessing import Preprocess
+from heirloom.data import Dataset, Split, load_data, of_photographs
+from heirloom.data.augmentation import AUGMENTATIONS, Chosen
+from heirloom.data.listing import BadFile
+from heirloom.data.preprocessing import KNOWN, LARGEST_BOX, Preprocess
 from heirloom.data.sampling import mix, permutation
+from heirloom.data.statistics import measured
 from heirloom.errors import HeirloomError
-from heirloom.kernels.pixels import looked_up
+from heirloom.finetuning import (
+    freeze,
+    frozen_note,
+    new_tensors,
+    start_arguments,
+    start_card,
+    start_from,
+    start_notes,
+    start_preprocess,
+)
+from heirloom.kernels import native
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import with_heads
@@ -28,11 +42,11 @@ from heirloom.optimizers import (
     CURVATURE_SAMPLES,
     OPTIMIZERS,
     DiagonalLevenbergMarquardt,
-    set_rates,
 )
 from heirloom.recipes import Recipe
+from heirloom.schedules import Plateau, set_rates
 from heirloom.tasks import TASKS
-from heirloom.weights import Card, fill, finite, start_from
+from heirloom.weights import Card, fill, finite, weights_path
 
 NUMBERS_PER_THREAD = 250_000
 """Input numbers of a batch for which a further thread pays. For LeNet-5's 32 x 1,024 a second one gains
@@ -56,18 +70,28 @@ class Update(NamedTuple):
 
 
 class Job:
-    """Network, data and optimiser of a recipe, ready for step 0."""
+    """Network, data and optimiser of a recipe, ready for step 0.
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
-        self.task = TASKS[recipe.task]
-        dataset = _dataset(recipe)
-        self.notes, self.bad_files = dataset.notes, dataset.bad
-        chosen = dataset.split(recipe.split)
-        limit = recipe.train_limit or len(chosen)
-        chosen = Split(chosen.images[:limit], chosen.labels[:limit])
+    Args:
+        recipe: What to compute.
+        device: Where.
+        start: The weights file to begin with, where the recipe names one.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, start: Path | None = None) -> None:
+        self.recipe, self.device, self._start = recipe, device, start
+        self.task, self.augmentation = TASKS[recipe.task], AUGMENTATIONS[recipe.augment]
+        begun = start_card(start, plain_name(recipe.model)) if start else None
+        dataset, chosen = _data(recipe, begun)
+        self.notes, self._bad_files = dataset.notes, dataset.bad
         with self._chance(0):
-            self.model, self.card = _network(recipe, dataset, chosen)
+            self.model, self.card = _network(recipe, dataset, chosen, begun)
+        new = new_tensors(begun, self.card, recipe.model) if begun else frozenset()
+        if begun:
+            self.notes += (*start_notes(begun, self.card, new),)
+        self._still = freeze(self.model, recipe.freeze, new)
+        if recipe.freeze:
+            self.notes += (frozen_note(self.model),)
         if recipe.optimizer == "sdlm":
             check_chain(self.model)
         self.model.to(device)
@@ -75,11 +99,26 @@ class Job:
         for layer in self.model.modules():
             if isinstance(layer, nn.Conv2d):
                 layer.weight.data = layer.weight.data.contiguous(memory_format=self._format)
-        self.train = self._ready(chosen)
-        self._levels = self.card.preprocess.levels()
+        kept = (
+            chosen.images
+            if chosen.gate
+            else self.augmentation.kept(chosen.images, self.card.preprocess, device)
+        )
+        self.train = dataclasses.replace(chosen, images=kept, labels=chosen.labels.to(device))
         self._data = _fingerprint(chosen)
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
         self.val = self._ready(dataset.split("val")) if held_out else None
+        if recipe.schedule == "plateau" and not held_out:
+            why = "it needs a split 'val' that is not trained on"
+            raise HeirloomError("E-recipe", "schedule=plateau", why=why, remedy="take the schedule steps")
+        self.plateau = Plateau()
+        if self.val is None and (recipe.patience or recipe.keep == "best"):
+            raise HeirloomError(
+                "E-recipe",
+                f"patience={recipe.patience}, keep={recipe.keep}",
+                why=f"no images of {dataset.name} are held out to validate by",
+                remedy="--set patience=0 --set keep=last",
+            )
         self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
             self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
@@ -92,8 +131,21 @@ class Job:
         self.average = MovingAverage(self.model, recipe.average) if recipe.average else None
 
     def _ready(self, split: Split) -> Split:
-        """The images fitted into the network's input once, for all epochs."""
-        return Split(self.card.preprocess.fit(split.images).to(self.device), split.labels.to(self.device))
+        """The images fitted into the network's input once, for all epochs; behind a gate they stay mapped."""
+        images = split.images if split.gate else self.card.preprocess.fit(split.images).to(self.device)
+        return dataclasses.replace(split, images=images, labels=split.labels.to(self.device))
+
+    def validation(self) -> Split | None:
+        """What is held out, fitted; waits until it is decoded. None where there is no such split."""
+        if self.val and self.val.gate:
+            found = self.val.settled()
+            self.val = dataclasses.replace(found, images=self.card.preprocess.fit(found.images))
+        return self.val
+
+    @property
+    def bad_files(self) -> tuple[BadFile, ...]:
+        """Files that are left out, as far as they are known."""
+        return self.train.gate.bad_files if self.train.gate else self._bad_files
 
     @contextlib.contextmanager
     def _chance(self, number: int) -> Iterator[None]:
@@ -114,47 +166,45 @@ class Job:
     def _start_epoch(self, epoch: int) -> None:
         """The order of the samples."""
         self._epoch, self._block = epoch, -1
-        self._order = torch.from_numpy(permutation(self.recipe.seed, epoch, len(self.train)))
+        order = permutation(self.recipe.seed, epoch, len(self.train))
+        self._order = torch.from_numpy(order)
+        if self.train.gate:
+            self.train.gate.begin(order)
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Images and labels of an update: some batches are made ready at once, which is quicker."""
         epoch, batch = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._start_epoch(epoch)
-        ahead = max(1, IMAGES_AHEAD // self.batch_size)
+        ahead = 1 if self.train.gate else max(1, IMAGES_AHEAD // self.batch_size)
         block, place = divmod(batch, ahead)
         if block != self._block:
             size = ahead * self.batch_size
             index = self._order[block * size : (block + 1) * size]
-            chosen = index.to(self.device)
-            images = self._images(chosen, epoch).contiguous(memory_format=self._format)
+            # The bad ones are left out where they stand: nothing else moves.
+            batches = [self.train.good(one) for one in index.split(self.batch_size)]
+            chosen, sizes = torch.cat(batches).to(self.device), [len(one) for one in batches]
+            with native.active(torch.get_num_threads()) if self.train.gate else contextlib.nullcontext():
+                images = self._images(chosen, epoch).contiguous(memory_format=self._format)
+            labels = self.train.labels.index_select(0, chosen)
             self._block = block
-            self._ready_made = list(
-                zip(
-                    images.split(self.batch_size),
-                    self.train.labels.index_select(0, chosen).split(self.batch_size),
-                    strict=True,
-                )
-            )
+            self._ready_made = list(zip(images.split(sizes), labels.split(sizes), strict=True))
         return self._ready_made[place]
 
     def _images(self, index: Tensor, epoch: int) -> Tensor:
-        """Images as the network reads them, distorted if the recipe says so."""
-        preprocess, augment = self.card.preprocess, self.recipe.augment
-        if augment == "none" and self._levels is not None:
-            found = looked_up(self.train.images, index, self._levels)
-            if found is not None:
-                return found
-        images = preprocess.scaled(self.train.images.index_select(0, index))  # much quicker than [index]
-        images = AUGMENTATIONS[augment](images, self.recipe.seed, epoch, index.cpu().numpy())
-        return preprocess.normalised(images)
+        """Images as the network reads them, changed as the recipe says."""
+        train, preprocess, rows = self.train, self.card.preprocess, None
+        images = train.images
+        if train.gate and not self.augmentation.cuts:
+            images, rows = preprocess.fit(images.index_select(0, index)), torch.arange(len(index))
+        chosen = Chosen(images, index, self.recipe.seed, epoch, self.device, train.shapes, rows)
+        return self.augmentation(chosen, preprocess)
 
     def _estimate_curvature(self) -> None:
         """Second derivatives for the next pass, from the images that it begins with."""
         assert isinstance(self.model, nn.Sequential)  # `check_chain` has seen to it
-        index = self._order[:CURVATURE_SAMPLES].to(self.device)
-        preprocess = self.card.preprocess
-        images = preprocess.normalised(preprocess.scaled(self.train.images[index]))
+        index = self.train.good(self._order[:CURVATURE_SAMPLES]).to(self.device)
+        images = self.card.preprocess(self.train.images[index]).to(self.device)
         named = dict(self.model.named_parameters())
         targets = self.task.targets(images, self.train.labels[index])
         found = curvature(self.model, self.loss, images, targets)
@@ -164,7 +214,9 @@ class Job:
     def update(self, step: int) -> Update:
         """Update number ``step``, counted from 0."""
         recipe = self.recipe
-        images, labels = self._batch(step)
+        images, labels = self.batch(step)
+        if not len(labels):  # all of its files are bad
+            return Update(0.0, 0.0, 0, recipe.lr)
         if recipe.optimizer == "sdlm" and step % self.steps_per_epoch == 0:
             self._estimate_curvature()
         alone = "the last batch of an epoch has one image: take another batch_size or train_limit"
@@ -173,7 +225,7 @@ class Job:
             target = self.task.targets(images, labels)
             loss, output = with_heads(self.loss, self.model(images), target)
         value = loss.item()
-        lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch)
+        lr = set_rates(self.optimizer, recipe, step, self.steps, self.steps_per_epoch, self.plateau)
         if not math.isfinite(value):
             raise HeirloomError(
                 "E-diverged",
@@ -188,6 +240,16 @@ class Job:
         if self.average:
             self.average.update(step + 1)
         return Update(value, self.task.total(output, target, self.card.preprocess), len(labels), lr)
+
+    def validated(self, value: float | None, step: int) -> None:
+        """Take up what validation measured after update number ``step``, which ended an epoch."""
+        self.plateau.see(value, self.task.measure.better, self.recipe.lr_patience, step)
+
+    def train_mode(self) -> None:
+        """The network as it is in training; frozen normalisations go on by the statistics that they have."""
+        self.model.train()
+        for layer in self._still:
+            layer.eval()
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """The network has the weights that are to be judged and saved, meanwhile."""
@@ -211,7 +273,7 @@ class Job:
 
     def threads(self) -> int:
         """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` of a batch."""
-        numbers = self.batch_size * self.train.images[0].numel()
+        numbers = self.batch_size * math.prod(self.card.preprocess.size)
         return max(1, min(torch.get_num_threads(), numbers // NUMBERS_PER_THREAD))
 
     def natively(self) -> bool:
@@ -222,7 +284,10 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""
-        return {"recipe": self._recipe(), "data": self._data}
+        state = {"recipe": self._recipe(), "data": self._data}
+        if self.recipe.schedule == "plateau":
+            state["plateau"] = dataclasses.asdict(self.plateau)
+        return state
 
     def _recipe(self) -> dict[str, Any]:
         """What decides every update: all but where things lie."""
@@ -231,9 +296,10 @@ class Job:
         return values
 
     def begin(self) -> None:
-        """Take up the weights to start from, if the recipe names any."""
+        """Take up the weights to start from, if there are any."""
         if self.recipe.weights:
-            start_from(self.model, self.card, self.recipe.weights)
+            start = self._start or weights_path(self.recipe.weights)  # of a run that has no copy of them
+            start_from(self.model, self.card, self.recipe.model, start)
             if self.average:
                 self.average = MovingAverage(self.model, self.recipe.average)
 
@@ -266,6 +332,7 @@ class Job:
                 remedy="put the files back, or name their folder with --data-root",
             )
         fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
+        self.plateau = Plateau(**checkpoint.state.get("plateau", {}))
         parameters = dict(self.model.named_parameters())
         for key, value in checkpoint.optimizer.items():
             name, _, part = key.rpartition(".")
@@ -285,37 +352,56 @@ def _format(model: nn.Module, device: torch.device) -> torch.memory_format:
 
 
 def _fingerprint(split: Split) -> str:
-    """Hexadecimal SHA-256 of images and labels, piece by piece: they may be larger than the memory."""
+    """Hexadecimal SHA-256 of images and labels, piece by piece: they may be larger than the memory.
+
+    Of files that are decoded meanwhile it is made from their sums, and from how they are stored.
+    """
     digest = hashlib.sha256()
+    if split.gate:
+        digest.update(split.gate.key.encode())
+        digest.update(split.labels.contiguous().numpy().data)
+        return digest.hexdigest()
     for part in split.images.split(1024):
         digest.update(part.contiguous().numpy().data)
     digest.update(split.labels.contiguous().numpy().data)
     return digest.hexdigest()
 
 
-def _dataset(recipe: Recipe) -> Dataset:
-    """The data. Images of one's own are stored in the size that the network takes, which is asked first."""
-    if not is_path(recipe.data):
-        return load_data(recipe.data)
-    with torch.device("meta"), faults_of(recipe.model, "its input size"):
-        size = getattr(create_model(recipe.model, **arguments(recipe.args.split())), "input_size", None)
-    return load_data(recipe.data, fit=Preprocess(tuple(size), recipe.box) if size else None)
+def _data(recipe: Recipe, begun: Card | None) -> tuple[Dataset, Split]:
+    """The data set of a recipe, and what it trains on.
+
+    Photographs are stored in the size that the network takes, or that its augmentation cuts from: that is
+    asked first.
+    """
+    size = stored = None
+    if of_photographs(recipe.data):
+        with torch.device("meta"), faults_of(recipe.model, "its input size"):
+            size = getattr(create_model(recipe.model, **_arguments(recipe, begun)), "input_size", None)
+    fit = _fitted(recipe, tuple(size), begun) if size else None
+    if fit:
+        stored = AUGMENTATIONS[recipe.augment].stored(fit)
+    dataset = load_data(recipe.data, fit=fit, wait=False)
+    return dataset, dataset.split(recipe.split, stored).first(recipe.train_limit or sys.maxsize)
 
 
-def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module, Card]:
+def _arguments(recipe: Recipe, begun: Card | None) -> dict[str, Any]:
+    """Arguments of the network; what the recipe states comes before what the weights had."""
+    return (start_arguments(begun) if begun else {}) | arguments(recipe.args.split())
+
+
+def _network(recipe: Recipe, dataset: Dataset, split: Split, begun: Card | None) -> tuple[nn.Module, Card]:
     """The network of a recipe, with as many classes and channels as its task and the data have."""
     if not len(split):
         raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
     task = TASKS[recipe.task]
     classes = task.classes(dataset)
     given = {"num_classes": len(classes)} if classes else {}
-    given["in_chans"] = split.images.shape[1]
-    args = arguments(recipe.args.split())
+    given["in_chans"] = begun.preprocess.size[0] if begun else split.images.shape[1]
+    args = _arguments(recipe, begun)
     for key in given.keys() & args.keys():
         if args[key] != given[key]:
-            raise HeirloomError(
-                "E-recipe", f"args={recipe.args}", why=f"{dataset.name} decides {key}, {given[key]}"
-            )
+            who = "what the weights were trained on" if begun and key == "in_chans" else dataset.name
+            raise HeirloomError("E-recipe", f"args={recipe.args}", why=f"{who} decides {key}, {given[key]}")
     args |= {key: value for key, value in given.items() if takes(recipe.model, key)}
     model = create_model(recipe.model, **args)
     if not any(True for _ in model.parameters()):
@@ -326,9 +412,7 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
         raise HeirloomError(
             "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
         ) from error
-    if recipe.box > min(h, w):
-        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
-    preprocess = Preprocess((int(c), int(h), int(w)), recipe.box, (recipe.mean,) * c, (recipe.std,) * c)
+    preprocess = _preprocess(recipe, (int(c), int(h), int(w)), split, begun)
     model.eval()
     images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):
@@ -341,3 +425,36 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split) -> tuple[nn.Module,
             "E-argument", f"{recipe.model} does not give {what}", why=f"{got} for {wanted}", remedy=remedy
         )
     return model, Card(plain_name(recipe.model), args, classes, preprocess)
+
+
+def _fitted(recipe: Recipe, size: tuple[int, int, int], begun: Card | None) -> Preprocess:
+    """How the network of a recipe takes its images, by the numbers of its weights or of the recipe."""
+    if begun and (given := start_preprocess(begun, recipe)):
+        return AUGMENTATIONS[recipe.augment].evaluated(given)
+    c, h, w = size
+    fits = recipe.box <= min(h, w) if recipe.resize == "fit" else max(h, w) <= recipe.box <= LARGEST_BOX
+    if recipe.box and not fits:
+        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
+    mean, std = (recipe.mean,) * c, (recipe.std,) * c
+    return AUGMENTATIONS[recipe.augment].evaluated(Preprocess(size, recipe.box, mean, std, recipe.resize))
+
+
+def _preprocess(recipe: Recipe, size: tuple[int, int, int], split: Split, begun: Card | None) -> Preprocess:
+    """The same, normalised as the recipe says: by numbers of its own, or of the images trained on."""
+    c, plain = size[0], _fitted(recipe, size, begun)
+    if recipe.normalise == "given":
+        return plain
+    if recipe.normalise == "imagenet":
+        if c != len(KNOWN["imagenet"]["mean"]):
+            raise HeirloomError("E-recipe", "normalise=imagenet", why=f"the input has {c} channels")
+        return dataclasses.replace(plain, mean=KNOWN["imagenet"]["mean"], std=KNOWN["imagenet"]["std"])
+    found = measured(plain.fit(part).numpy() for part in split.settled().images.split(IMAGES_AHEAD))
+    if recipe.normalise == "mean_image":
+        image = torch.from_numpy(found.mean_image.astype(np.float32))
+        return dataclasses.replace(plain, mean=(0.0,) * c, mean_image=image)
+    mean, std = tuple(map(float, found.mean)), tuple(map(float, found.std))
+    if recipe.normalise == "channel_mean":
+        return dataclasses.replace(plain, mean=mean)
+    if not min(std):
+        raise HeirloomError("E-recipe", "normalise=channels", why="all pixels of a channel are equal")
+    return dataclasses.replace(plain, mean=mean, std=std)

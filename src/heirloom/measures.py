@@ -56,11 +56,55 @@ class Measure:
 
 
 ACCURACY = Measure("top1", "accuracy", percent=True, higher_is_better=True)
-"""Share of right answers."""
+"""Share of right answers: the class with the largest score, of equal ones the first, is the true class."""
+TOP5 = Measure("top5", "accuracy of the best five", percent=True, higher_is_better=True)
+"""Share of images whose true class is among the five with the largest scores, of equal ones the first."""
 ERROR = Measure("mse", "error", percent=False, higher_is_better=False)
 """Mean of squared differences of grey values from 0 (black) to 1 (white), over all numbers of the input."""
 
 MEASURES = (ACCURACY, ERROR)
+"""What a task measures while it trains, one each."""
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """The images of one class, and what was taken for it.
+
+    Attributes:
+        correct: Answered so, and right.
+        n: Images of the class, its support.
+        answered: Images, of whatever class, that were taken for it.
+    """
+
+    correct: int
+    n: int
+    answered: int
+
+    @property
+    def precision(self) -> float | None:
+        """Share of what was taken for the class that is of it; None where nothing was."""
+        return self.correct / self.answered if self.answered else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the class that was answered right; None where it has no images."""
+        return self.correct / self.n if self.n else None
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall; None where there is neither."""
+        return 2 * self.correct / (self.n + self.answered) if self.n + self.answered else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """An entry of ``per_class`` in the JSON file of an evaluation."""
+        shares = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        return {"correct": self.correct, "n": self.n, "answered": self.answered, **shares}
+
+
+def class_counts(confusion: Sequence[Sequence[int]]) -> list[ClassCounts]:
+    """The counts of each class, from ``confusion[true][predicted]``."""
+    answered = [sum(column) for column in zip(*confusion, strict=True)]
+    return [ClassCounts(row[i], sum(row), answered[i]) for i, row in enumerate(confusion)]
 
 
 def measure_of(metric: str) -> Measure:
@@ -69,7 +113,13 @@ def measure_of(metric: str) -> Measure:
     Raises:
         StopIteration: There is none.
     """
-    return next(measure for measure in MEASURES if measure.name == metric.partition("@")[0])
+    return next(measure for measure in (*MEASURES, TOP5) if measure.name == metric.partition("@")[0])
+
+
+def share_entry(correct: int, n: int) -> dict[str, Any]:
+    """A share in the JSON file of an evaluation, with its interval."""
+    low, high = wilson(correct, n)
+    return {"value": correct / n, "correct": correct, "n": n, "low": low, "high": high}
 
 
 def accuracy_line(metric: str, correct: int, n: int) -> str:

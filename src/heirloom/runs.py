@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from heirloom.errors import HeirloomError
-from heirloom.files import disk_errors, is_folder, sweep, write_atomically
+from heirloom.files import disk_errors, is_folder, read_regular, sweep, write_atomically
 from heirloom.memory import allocator
 from heirloom.recipes import Recipe
 from heirloom.version import __version__
+
+START = "start.safetensors"
 
 
 class Run:
@@ -56,6 +58,12 @@ class Run:
                 remedy='write them there: {"device": "cpu", "threads": 1}',
             )
         return dict(found)
+
+    @property
+    def start(self) -> Path | None:
+        """The run's own copy of the weights that it began with; None where the network was drawn."""
+        path = self.path / START
+        return path if path.is_file() else None
 
     def write_versions(self, device: torch.device, threads: int, kernels: str) -> None:
         """Note the programs, the device, the number of threads and the fast paths of this run."""
@@ -153,10 +161,12 @@ def create_run(
     threads: int,
     out: Path | str | None = None,
     kernels: str = "plain",
+    start: Path | None = None,
 ) -> Run:
     """Make a run directory: ``out``, or the first free one of ``runs/NAME-001``, ``runs/NAME-002``, ...
 
-    The recipe is written last: from then on the folder is a run, and has all that `resume` needs.
+    The recipe is written last: from then on the folder is a run, and has all that `resume` needs, a copy of
+    the weights file ``start`` among it.
 
     Raises:
         HeirloomError: (``E-output-exists``) ``out`` is there and not an empty folder;
@@ -171,6 +181,8 @@ def create_run(
             raise _taken(path)
         sweep(path)
         write_atomically(path / "versions.json", _json(_versions(device, threads, kernels)))
+        if start:
+            write_atomically(path / START, read_regular(start))
         write_atomically(path / "recipe.json", _json(recipe.as_dict()))
     finally:
         lock.release()
@@ -199,7 +211,7 @@ def _claim(path: Path) -> Path:
     return path
 
 
-_LEFT = re.compile(r"lock|versions\.json|\..+\.tmp")
+_LEFT = re.compile(r"lock|versions\.json|start\.safetensors|\..+\.tmp")
 
 
 def _taken(path: Path) -> HeirloomError:

@@ -85,16 +85,19 @@ def _train(
     threads: int | None,
     checkpoint_every: int = 0,
     natively: bool = True,
+    start: Path | None = None,
 ) -> Iterator[Event]:
     place = _device(device)
     if place.type == "cpu":
         keep_freed_memory()
-    job = Job(recipe, place)
+    if recipe.weights and not start:
+        start = weights_path(recipe.weights)
+    job = Job(recipe, place, start)
     helpers = threads or torch.get_num_threads()
     threads = threads or job.threads()
     job.begin()  # all that can fail on wrong input fails now, before a folder is made
     kernels = native.find() if natively and job.natively() else PLAIN
-    run = create_run(recipe, name, place, threads, out, kernels)
+    run = create_run(recipe, name, place, threads, out, kernels, start)
     if job.bad_files:
         write_atomically(run.path / "bad_files.csv", bad_files_csv(job.bad_files))
     return _go(run, job, threads, helpers, kernels, checkpoint_every, [])
@@ -128,7 +131,7 @@ def resume(
         keep_freed_memory()
     helpers = threads or torch.get_num_threads()
     device, threads = device or old["device"], threads or old["threads"]
-    job = Job(_recipe_of(found, model), _device(device))
+    job = Job(_recipe_of(found, model), _device(device), found.start)
     # A run that did without stays without: it ends with the same bytes.
     kernels = native.find() if _native(old) and job.natively() else PLAIN
     now = {"torch": torch.__version__, "threads": threads, "device": device, "kernels": kernels}
@@ -153,7 +156,7 @@ def _recipe_of(run: Run, model: str | None) -> Recipe:
 def prove(run: Path | str, model: str | None = None) -> bool:
     """Train a finished run's recipe once more, without a break, and compare the weights byte by byte.
 
-    ``model`` is as in `resume`. Weights that the recipe starts from must still be where they were.
+    ``model`` is as in `resume`.
 
     Raises:
         HeirloomError: (``E-run``) Not a run, or not finished.
@@ -164,7 +167,7 @@ def prove(run: Path | str, model: str | None = None) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again"
         recipe, device, threads = _recipe_of(found, model), old["device"], old["threads"]
-        for _ in _train(recipe, "again", again, device, threads, natively=_native(old)):
+        for _ in _train(recipe, "again", again, device, threads, natively=_native(old), start=found.start):
             pass
         return (again / "model.safetensors").read_bytes() == weights
 
@@ -215,13 +218,14 @@ def _events(
         if checkpoint:
             job.restore(checkpoint)
             going_on = f"going on from step {checkpoint.step}"
-            last = "already complete" if checkpoint.step == job.steps else going_on
-            notes = [*damaged, *notes, last]
+            complete = checkpoint.step == job.steps or bool(checkpoint.state.get("stopped"))
+            notes = [*damaged, *notes, "already complete" if complete else going_on]
         else:
             job.begin()
+            complete = False
         # Only now is anything changed: a run that cannot be taken up stays as it was.
         run.sweep()
-        if not checkpoint or checkpoint.step < job.steps:
+        if not complete:
             run.write_versions(job.device, threads, kernels)
         log = EventLog(run, checkpoint.events if checkpoint else 0)
         try:
@@ -240,46 +244,56 @@ def _steps(
     word, better = job.task.measure.word, job.task.measure.better
     total, measured, seen = checkpoint.state["sums"] if checkpoint else (0.0, 0, 0)
     best = checkpoint.state["best"] if checkpoint else None
+    best_epoch = checkpoint.state.get("best_epoch", 0) if checkpoint else 0
+    stopped = bool(checkpoint and checkpoint.state.get("stopped"))
+    best_file, keeps_best = run.path / "best.safetensors", recipe.keep == "best"
+    if checkpoint and checkpoint.best:  # the file may be of an epoch that is about to be repeated, or gone
+        write_atomically(best_file, checkpoint.best)
     saved, saved_at = (step if checkpoint else -1), time.monotonic()
     every = max(1, job.steps_per_epoch // LINES_PER_EPOCH)
 
     def save() -> None:
         nonlocal saved, saved_at
-        state = {"sums": [total, measured, seen], "best": best, **job.state()}
-        model = dict(job.model.state_dict())
-        save_checkpoint(
-            run.path / "checkpoints", Checkpoint(step, model, job.optimizer_tensors(), state, log.sync())
-        )
+        state = {
+            "sums": [total, measured, seen],
+            "best": best,
+            "best_epoch": best_epoch,
+            "stopped": stopped,
+            **job.state(),
+        }
+        kept = best_file.read_bytes() if keeps_best and best_epoch else b""
+        tensors = dict(job.model.state_dict()), job.optimizer_tensors()
+        save_checkpoint(run.path / "checkpoints", Checkpoint(step, *tensors, state, log.sync(), kept))
         saved, saved_at = step, time.monotonic()
 
     def snapshot() -> None:
-        if step == job.steps or str(step).rstrip("0") in ("", "1", "2", "5"):
+        if step == job.steps or stopped or str(step).rstrip("0") in ("", "1", "2", "5"):
             run.write_tensors(f"snapshots/step-{step:08d}.safetensors", job.first_weights())
 
     started = Started(str(run.path), recipe.model, recipe.data, count, recipe.epochs, job.steps, step)
     if not checkpoint:
         _write(log, started)
         snapshot()
-        if recipe.weights:
-            save()  # the file may be gone when the run is resumed
     try:
         yield started
-        job.model.train()
+        job.train_mode()
         began = time.monotonic()
-        while step < job.steps:
+        while step < job.steps and not stopped:
             update = job.update(step)
             epoch = step // job.steps_per_epoch
             step += 1
             snapshot()
             total, measured = total + update.loss * update.images, measured + update.measured
             seen += update.images
-            mean: dict[str, Any] = {word: measured / seen}
-            event = Step(step=step, epoch=epoch + 1, loss=total / seen, lr=update.lr, images=seen, **mean)
+            many = max(seen, 1)  # none where all files of a batch are bad
+            mean: dict[str, Any] = {word: measured / many}
+            event = Step(step=step, epoch=epoch + 1, loss=total / many, lr=update.lr, images=seen, **mean)
             if step % every == 0:
                 _write(log, event)
             ended = step % job.steps_per_epoch == 0 or step == job.steps
             if ended:
                 val_loss, value = _validate(job)
+                job.validated(value, step)
                 seconds, mean = round(time.monotonic() - began, 3), mean | {f"val_{word}": value}
                 epoch_event = Epoch(
                     epoch=epoch + 1, step=step, loss=event.loss, val_loss=val_loss, seconds=seconds, **mean
@@ -287,12 +301,15 @@ def _steps(
                 _write(log, epoch_event)
                 total, measured, seen, began = 0.0, 0, 0, time.monotonic()
                 if value is not None and (best is None or better(value, best)):
-                    best = value
+                    best, best_epoch = value, epoch + 1
                     with job.averaged():
-                        save_model(run.path / "best.safetensors", job.model, job.card)
+                        save_model(best_file, job.model, job.card)
+                stopped = 0 < recipe.patience <= epoch + 1 - best_epoch and step < job.steps
+                if stopped:
+                    snapshot()
             due = step % checkpoint_every == 0 if checkpoint_every else ended
             late = checkpoint_every or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            if (due and late) or step == job.steps:
+            if (due and late) or step == job.steps or stopped:
                 save()
             yield event
             if ended:
@@ -305,10 +322,20 @@ def _steps(
         raise
     if step != first:
         run.forget_evaluations()
-    with job.averaged():
-        save_model(run.path / "model.safetensors", job.model, job.card)
-    done = Done(str(run.path), step)
+    notes, kept = [], best_epoch if keeps_best and best_epoch else None
+    if stopped:
+        epochs = step // job.steps_per_epoch
+        notes.append(f"stopped after epoch {epochs}: the last {recipe.patience} were no better by validation")
+    if kept:
+        write_atomically(run.path / "model.safetensors", best_file.read_bytes())
+        notes.append(f"the weights are those of epoch {kept}, the best by validation")
+    else:
+        with job.averaged():
+            save_model(run.path / "model.safetensors", job.model, job.card)
+    done = Done(str(run.path), step, kept)
     _write(log, done)
+    for text in notes:
+        yield Note(text)
     yield done
 
 
@@ -317,12 +344,13 @@ def _write(log: EventLog, event: Event) -> None:
 
 
 def _validate(job: Job) -> tuple[float | None, float | None]:
-    if job.val is None:
+    val = job.validation()
+    if val is None:
         return None, None
     with job.averaged(), faults_of(job.recipe.model, "validation"):
-        kept = kept_of(job.task, job.model, job.val.images, job.card.preprocess)
-    job.model.train()
-    loss, value = job.task.validated(kept, job.val.labels, job.loss)
+        kept = kept_of(job.task, job.model, val.images, job.card.preprocess)
+    job.train_mode()
+    loss, value = job.task.validated(kept, val.labels, job.loss)
     return (loss if math.isfinite(loss) else None), (value if math.isfinite(value) else None)
 
 

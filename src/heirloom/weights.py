@@ -204,26 +204,6 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     model.load_state_dict(tensors)
 
 
-def start_from(model: nn.Module, card: Card, path: Path | str) -> None:
-    """Load the weights at ``path`` into ``model``, which is about to be trained as ``card`` says.
-
-    Raises:
-        HeirloomError: (``E-weights-model``) They are another network's; (``E-weights-classes``) they were
-            trained with another number of classes.
-    """
-    path = weights_path(path)
-    found, tensors = read_weights(path)
-    if found.model != card.model:
-        raise HeirloomError(
-            "E-weights-model",
-            f"these are weights of {found.model}, not of {card.model}",
-            where=str(path),
-            remedy=f"train {found.model}, or choose another file",
-        )
-    check_classes(found, card.classes, path)
-    fill(model, tensors, path)
-
-
 def check_classes(card: Card, classes: tuple[str, ...], path: Path | str) -> None:
     """Raise `HeirloomError` (``E-weights-classes``) unless the weights at ``path`` know just ``classes``."""
     if card.classes == classes:

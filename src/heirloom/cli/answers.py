@@ -1,4 +1,4 @@
-"""Commands that ask a trained network: evaluate, predict."""
+"""Commands that ask a trained network: evaluate, compare, predict."""
 
 import json
 import sys
@@ -7,30 +7,71 @@ from typing import Annotated
 
 import typer
 
-from heirloom.cli.options import DataRoots, OwnModel, PlainForm, RunOrFile, read_lines, write
+from heirloom.cli.options import (
+    DataRoots,
+    OwnModel,
+    PlainForm,
+    Protocol,
+    ProtocolName,
+    RunOrFile,
+    SplitName,
+    TextForm,
+    read_lines,
+    write,
+)
 from heirloom.errors import HeirloomError
 
 
 def evaluate(
     run: RunOrFile,
     data: Annotated[str | None, typer.Option(help="Data set or folder; by default the run's own.")] = None,
-    split: Annotated[str, typer.Option(help="train, val, test, or several joined by +.")] = "test",
+    split: SplitName = "test",
+    protocol: Protocol = ProtocolName.CENTER,
     model: OwnModel = None,
     data_root: DataRoots = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
 ) -> None:
-    """Measure the accuracy on a split, or the error of a reconstruction, with its 95 % interval."""
+    """Measure the accuracy on a split, or the error of a reconstruction, with its 95 % interval.
+
+    The name of a metric says the protocol. center: each image as predict has it. 10view: corners and
+    centre of the larger square, and their mirror images. dense: slid over the whole image and its mirror
+    image.
+    """
     from heirloom.data import roots
     from heirloom.evaluation import evaluate
 
     roots.use(data_root or [])
-    found = evaluate(run, data, split=split, model=model)
+    found = evaluate(run, data, split=split, protocol=protocol, model=model)
     if format is PlainForm.text:
-        print(found.line())
+        print("\n".join(found.lines()))
     elif format is PlainForm.csv:
         write(found.as_csv())
     else:
         print(json.dumps(found.as_dict(), indent=2))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Run directory or weights file.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Another, of the same task.")],
+    data: Annotated[str | None, typer.Option(help="Data set or folder; by default the runs' own.")] = None,
+    split: SplitName = "test",
+    protocol: Protocol = ProtocolName.CENTER,
+    model: OwnModel = None,
+    data_root: DataRoots = None,
+    format: Annotated[TextForm, typer.Option("--format", help="How to print it.")] = TextForm.text,
+) -> None:
+    """Compare two networks on the same images; exit 1 if the second is worse, beyond chance (p < 0.05).
+
+    Accuracies by McNemar's exact test, errors of reconstructions by the mean of their differences.
+    """
+    from heirloom.comparison import compare
+    from heirloom.data import roots
+
+    roots.use(data_root or [])
+    found = compare(first, second, data, split=split, protocol=protocol, model=model)
+    print(found.text if format is TextForm.text else json.dumps(found.as_dict(), indent=2))
+    if found.worse:
+        raise typer.Exit(1)
 
 
 def predict(

@@ -29,6 +29,13 @@ class PlainForm(StrEnum):
     json = "json"
 
 
+class TextForm(StrEnum):
+    """How a single result is printed."""
+
+    text = "text"
+    json = "json"
+
+
 class SheetForm(StrEnum):
     """How a worksheet is printed."""
 
@@ -53,6 +60,14 @@ class ConventionName(StrEnum):
     flops = "flops"
 
 
+class ProtocolName(StrEnum):
+    """How an evaluation looks at an image, as `heirloom.protocols` has it."""
+
+    CENTER = "center"
+    TEN_VIEWS = "10view"
+    DENSE = "dense"
+
+
 Format = Annotated[Form, typer.Option("--format", help="How to print it.")]
 Model = Annotated[str, typer.Argument(help="Name of a network, package.module:Class, or file.py:Class.")]
 Arguments = Annotated[
@@ -60,6 +75,8 @@ Arguments = Annotated[
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 RunOrFile = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Run directory or weights file.")]
+SplitName = Annotated[str, typer.Option("--split", help="train, val, test, or several joined by +.")]
+Protocol = Annotated[ProtocolName, typer.Option("--protocol", help="How each image is looked at.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the processor.")]
 Every = Annotated[

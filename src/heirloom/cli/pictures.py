@@ -33,7 +33,10 @@ _KINDS = "; ".join(f"{name}: {kind.says}" for name, kind in PICTURES.items())
 def draw(
     what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{_KINDS}.")],
     networks: Annotated[
-        list[str], typer.Argument(metavar="MODEL|RUN|FILE...", help="Network, run directory or weights file.")
+        list[str],
+        typer.Argument(
+            metavar="MODEL|RECIPE|RUN|FILE...", help="Network, recipe, run directory or weights file."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="File to write: .svg or .png, a new one.")

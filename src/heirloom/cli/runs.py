@@ -30,6 +30,10 @@ def train(
     ] = None,
     arg: Arguments = None,
     weights: Annotated[Path | None, typer.Option(help="Weights file or run to start from.")] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Parameters that stay as they are, 'conv1.*'; repeatable."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs, with as many seeds.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Run directory, absent or empty; by default below runs/.")
@@ -46,7 +50,9 @@ def train(
     from heirloom.training import train
 
     roots.use(data_root or [])
-    title, chosen = find_recipe(recipe, data, [*(set_ or []), *([f"weights={weights}"] if weights else [])])
+    given = [f"weights={weights}"] if weights else []
+    given += [f"freeze={' '.join(freeze)}"] if freeze else []
+    title, chosen = find_recipe(recipe, data, [*given, *(set_ or [])])
     if arg:
         chosen = chosen.changed([f"args={' '.join([chosen.args, *arg]).strip()}"])
     values, paths = [], []

@@ -1,18 +1,21 @@
-"""Data sets that fit into memory: one tensor of pixels, one of labels for each split.
+"""Data sets: one tensor of pixels, one of labels for each split, in memory or mapped into it.
 
 This file imports no torch, so that listing the data sets is quick.
 """
 
 import importlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from heirloom.errors import HeirloomError, nearest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from heirloom.data.listing import BadFile
@@ -24,8 +27,27 @@ DATA = {
     "fashion_mnist": "mnist:fashion_mnist",
     "cifar10": "cifar:cifar10",
     "cifar100": "cifar:cifar100",
+    "imagenet": "imagenet:imagenet",
 }
 """Name -> "module:function" below this package; the function takes the data roots to look below first."""
+
+
+class Gate(Protocol):
+    """What keeps images back until they are decoded."""
+
+    def good(self, rows: "NDArray[np.int64]") -> "NDArray[np.bool_]":
+        """Wait until these rows are decoded; which of them are good."""
+
+    def begin(self, order: "NDArray[np.int64]") -> None:
+        """Decode all rows from now on, these first."""
+
+    @property
+    def bad_files(self) -> "tuple[BadFile, ...]":
+        """What was found bad so far."""
+
+    @property
+    def key(self) -> str:
+        """Says what all bytes of the images are: other images have another one."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +55,55 @@ class Split:
     """Labelled images.
 
     Attributes:
-        images: (N, C, H, W) uint8, 0 black, 255 white.
+        images: (N, C, H, W) uint8, 0 black, 255 white. Behind a gate only rows that were asked for are there.
         labels: (N,) int64, an index into the classes.
+        shapes: (N, 2) int64, heights and widths of the files, where images were brought to a square whatever
+            their proportions; else None.
+        names: Of the files, where there are any.
+        gate: What decodes the images while they are used; None where all are there and good.
     """
 
     images: "Tensor"
     labels: "Tensor"
+    shapes: "Tensor | None" = None
+    names: tuple[str, ...] = ()
+    gate: Gate | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, count: int) -> "Split":
+        """The first so many images."""
+        shapes = None if self.shapes is None else self.shapes[:count]
+        return Split(self.images[:count], self.labels[:count], shapes, self.names[:count], self.gate)
+
+    def good(self, rows: "Tensor") -> "Tensor":
+        """Those of the rows (B,), in their order, that have an image. Waits until they are decoded.
+
+        Raises:
+            HeirloomError: (``E-disk``) They cannot be stored; (``E-data-file``) too many files are bad.
+        """
+        if self.gate is None:
+            return rows
+        import torch
+
+        return rows[torch.from_numpy(self.gate.good(rows.cpu().numpy())).to(rows.device)]
+
+    def settled(self) -> "Split":
+        """All images that are good, behind no gate. Waits until they are decoded; raises as `good` does.
+
+        Where none is bad the images stay where they are, mapped into memory.
+        """
+        if self.gate is None:
+            return self
+        import torch
+
+        rows = self.good(torch.arange(len(self)))
+        if len(rows) == len(self):
+            return replace(self, gate=None)
+        shapes = None if self.shapes is None else self.shapes[rows]
+        names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
+        return Split(self.images[rows], self.labels[rows], shapes, names)
 
 
 @dataclass(frozen=True)
@@ -54,22 +116,32 @@ class Dataset:
         splits: ``train``, ``val`` (held out of training, to choose settings by) and ``test``.
         notes: What its user should know, such as test images that are also learned from.
         bad: Files that were left out.
+        stand_ins: What another split stands in for: ``{"test": "val"}`` where there is no test split.
     """
 
     name: str
     classes: tuple[str, ...]
-    splits: dict[str, Split]
+    splits: "Mapping[str, Split]"
     notes: tuple[str, ...] = ()
     bad: "tuple[BadFile, ...]" = ()
+    stand_ins: "Mapping[str, str]" = field(default_factory=dict)
 
-    def split(self, name: str) -> Split:
+    def called(self, name: str) -> str:
+        """The name of a split, or of the one that stands in for it: what was measured on, to be honest."""
+        return "+".join(self.stand_ins.get(part, part) for part in name.split("+"))
+
+    def split(self, name: str, stored: "Preprocess | None" = None) -> Split:
         """One split, or several joined by ``+``, such as ``train+val``.
+
+        Args:
+            name: Its name.
+            stored: How images of one's own are to be stored, where they are not wanted as the data set was
+                loaded; see `heirloom.data.decoding.working`. Other data sets are as they are.
 
         Raises:
             HeirloomError: (``E-data``) There is no such split.
         """
-        parts = []
-        names = name.split("+")
+        names = self.called(name).split("+")
         if len(set(names)) < len(names):
             raise HeirloomError("E-data", f"{name!r} names a split twice")
         for part in names:
@@ -77,21 +149,50 @@ class Dataset:
                 raise HeirloomError(
                     "E-data", f"{self.name} has no split {part!r}", why=nearest(part, self.splits)
                 )
-            parts.append(self.splits[part])
+        if isinstance(self.splits, Undecoded):
+            return self.splits.joined(names, stored)
+        parts = [self.splits[part] for part in names]
         if len(parts) == 1:
             return parts[0]
         import torch
 
-        return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))
+        names_of = [n for p in parts for n in p.names] if all(p.names for p in parts) else []
+        return Split(
+            torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]), names=tuple(names_of)
+        )
 
 
-def load_data(name: str, roots: Sequence[Path | str] = (), fit: "Preprocess | None" = None) -> Dataset:
+class Undecoded(ABC, Mapping[str, Split]):
+    """Splits of which only what is asked for is decoded, while it is used."""
+
+    @abstractmethod
+    def joined(self, names: Sequence[str], stored: "Preprocess | None" = None) -> Split:
+        """The images of these splits as one, see `Dataset.split`."""
+
+    @abstractmethod
+    def originals(self, names: Sequence[str], least: int) -> "Iterator[Tensor]":
+        """Images as their files have them, each (C, h, w), read anew and none kept.
+
+        Args:
+            names: What they are called, `Split.names`.
+            least: As of `heirloom.images.open_image`.
+
+        Raises:
+            HeirloomError: (``E-image``) One is gone meanwhile, or cannot be read.
+        """
+
+
+def load_data(
+    name: str, roots: Sequence[Path | str] = (), fit: "Preprocess | None" = None, wait: bool = True
+) -> Dataset:
     """Load a data set by its name, or images of one's own by their path.
 
     Args:
         name: One of `DATA`, or the path of a folder, a table or a shard, see `heirloom.data.folder`.
         roots: Data roots to look below first, see `heirloom.data.roots`.
-        fit: For images of one's own: how the network takes them, since they are stored in that size.
+        fit: For photographs: how the network takes them, since they are stored in that size.
+        wait: Until all photographs are decoded. Else those splits have a gate, and files that only decoding
+            finds bad are not yet among ``bad``.
 
     Raises:
         HeirloomError: (``E-data``) There is no such data set, or its files are not below any root;
@@ -101,7 +202,11 @@ def load_data(name: str, roots: Sequence[Path | str] = (), fit: "Preprocess | No
     if is_path(name):
         from heirloom.data.photographs import load
 
-        return load(Path(name), fit)
+        return load(Path(name), fit, wait)
+    if name == "imagenet":
+        from heirloom.data.imagenet import imagenet
+
+        return imagenet(roots, fit, wait)
     module, function = DATA[name].split(":")
     found: Dataset = getattr(importlib.import_module(f"{__name__}.{module}"), function)(roots)
     return found
@@ -120,6 +225,11 @@ def check_data(name: str) -> None:
 def is_path(name: str) -> bool:
     """Whether data are named by their path: it has a separator, as ``./mnist`` and ``photos/`` have."""
     return "/" in name or os.sep in name or name in (os.curdir, os.pardir)
+
+
+def of_photographs(name: str) -> bool:
+    """Whether a data set has photographs of many sizes, which are brought to one that a network takes."""
+    return is_path(name) or name == "imagenet"
 
 
 def absolute(name: str) -> str:

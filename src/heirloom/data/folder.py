@@ -21,8 +21,12 @@ IGNORED = frozenset(["__MACOSX", "Thumbs.db", "lost+found"])
 _Seen = set[tuple[int, int]]
 
 
-def list_images(root: Path) -> Listing:
+def list_images(root: Path, without: str = "") -> Listing:
     """What images a folder, a table of them (``.csv``) or a shard (``.tar``) has.
+
+    Args:
+        root: Where they are.
+        without: A split whose folder is left out, since a table beside it says what is in there.
 
     Raises:
         HeirloomError: (``E-data``) There is no such file or folder; (``E-data-file``) it is none of these,
@@ -34,7 +38,7 @@ def list_images(root: Path) -> Listing:
         why = (error.strerror or str(error)).lower()
         raise HeirloomError("E-data", f"no data at {root}", why=why) from error
     if stat.S_ISDIR(kind):
-        return _with_others(_list_folder(root))
+        return _list_folder(root, without) if without else _with_others(_list_folder(root))
     if stat.S_ISREG(kind) and root.suffix.lower() == ".csv":
         return _with_others(list_table(root))
     if stat.S_ISREG(kind) and root.suffix.lower() == ".tar":
@@ -50,7 +54,7 @@ def _with_others(listing: Listing) -> Listing:
     return listing
 
 
-def _list_folder(root: Path) -> Listing:
+def _list_folder(root: Path, without: str = "") -> Listing:
     listing, seen = Listing(root), _mark(root, set())
     try:
         items = list(_items(root))
@@ -68,7 +72,7 @@ def _list_folder(root: Path) -> Listing:
         if beside:
             listing.notes.append(f"left out, beside the splits: {', '.join(beside[:5])}")
         for item in splits:
-            if not _enter(item, seen):
+            if item.name == without or not _enter(item, seen):
                 continue
             try:
                 inside = list(_items(Path(item.path)))

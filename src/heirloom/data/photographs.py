@@ -1,12 +1,14 @@
 """A data set from images of one's own: a folder, a table or shards, see `heirloom.data.folder`."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from heirloom.data import Dataset, Split
-from heirloom.data.decoding import decode, digests
+from heirloom.data import Dataset, Split, Undecoded
+from heirloom.data.decoding import decoded, working
 from heirloom.data.folder import list_images
 from heirloom.data.listing import (
     SPLITS,
@@ -20,6 +22,9 @@ from heirloom.data.listing import (
     split_of,
 )
 from heirloom.data.preprocessing import Preprocess
+from heirloom.data.sums import Sum, in_threads, sums
+from heirloom.errors import HeirloomError
+from heirloom.images import open_image
 
 SIDE = 256
 """Pixels of the square that images are fitted into where no network says what it takes."""
@@ -31,83 +36,172 @@ class Found:
 
     Attributes:
         entry: Where it is.
-        digest: Hexadecimal SHA-256 of its bytes.
+        sum: What is known of its bytes.
         split: One of `heirloom.data.listing.SPLITS`.
     """
 
     entry: Entry
-    digest: str
+    sum: Sum
     split: str
 
 
-def find(path: Path) -> tuple[Listing, list[Found]]:
-    """All files that should be images, each with its split, in the order in which they are learned.
+def summed(listing: Listing) -> list[Found]:
+    """What seems to be an image, each with its split, in the order in which they are learned.
 
     The order within a split is that of their sums: it is the same wherever they lie, and classes are mixed.
-
-    Raises:
-        HeirloomError: (``E-data``) There is nothing at ``path``; (``E-data-file``) it holds no images, or no
-            classes of images.
+    What cannot be read, or is no image, joins ``listing.bad``.
     """
-    listing = list_images(path)
     found = []
-    for entry, digest in zip(listing.entries, digests(path, listing.entries), strict=True):
-        if isinstance(digest, BadFile):
-            listing.bad.append(digest)
+    for entry, about in zip(listing.entries, sums(listing.root, listing.entries), strict=True):
+        if isinstance(about, BadFile):
+            listing.bad.append(about)
+        elif about.fault:
+            listing.bad.append(BadFile(entry.name, about.fault, entry.label))
         else:
-            found.append(Found(entry, digest, entry.split or split_of(digest)))
-    found.sort(key=lambda each: (SPLITS.index(each.split), each.digest, each.entry.name))
-    return listing, found
+            found.append(Found(entry, about, entry.split or split_of(about.digest)))
+    found.sort(key=lambda each: (SPLITS.index(each.split), each.sum.digest, each.entry.name))
+    return found
 
 
-def load(path: Path, fit: Preprocess | None = None) -> Dataset:
-    """The images of a folder, a table or shards, decoded.
+def load(path: Path, fit: Preprocess | None = None, wait: bool = True, name: str = "") -> Dataset:
+    """The images of a folder, a table or shards.
 
     Args:
         path: What to load.
         fit: How a network takes its images, by which they are brought to one size; by default they are
             fitted into 256 x 256 pixels.
+        wait: Until all are decoded, see `heirloom.data.load_data`.
+        name: What the data set is called; by default its path.
 
     Raises:
         HeirloomError: (``E-data``) There is nothing at ``path``; (``E-data-file``) it holds no classes of
             images, or too many bad ones; (``E-disk``, ``E-output-unwritable``) they cannot be stored.
     """
-    listing, found = find(path)
+    return of_listing(list_images(path), fit, wait, name)
+
+
+def of_listing(listing: Listing, fit: Preprocess | None, wait: bool, name: str = "") -> Dataset:
+    """As `load`, of images that are listed."""
+    path, found = listing.root, summed(listing)
     check_classes_of(listing)
-    labels = listing.labels
-    names = class_names(path, labels)
-    decoded = decode([(each.entry, each.digest) for each in found], fit or Preprocess((3, SIDE, SIDE)))
-    every = [each.entry.label for each in found] + [file.label for file in listing.bad]
-    bad = listing.bad + [
-        BadFile(found[at].entry.name, reason, found[at].entry.label) for at, reason in decoded.bad.items()
-    ]
-    check_bad(path, every, bad)
-    good = [each for at, each in enumerate(found) if at not in decoded.bad]
-    number = {label: index for index, label in enumerate(labels)}
-    splits, begin = {}, 0
-    for split in SPLITS:
-        own = [each for each in good if each.split == split]
-        if own:
-            answers = torch.tensor([number[each.entry.label] for each in own])
-            splits[split] = Split(decoded.images[begin : begin + len(own)], answers)
-        begin += len(own)
+    names = class_names(path, listing.labels)
+    bad = Bad(path, [each.entry.label for each in found], listing.bad)
+    splits = Photographs(listing.labels, found, working(fit or Preprocess((3, SIDE, SIDE))), fit, bad)
     if "train" not in splits or len(splits) == 1:
         lacks = "to test with" if "train" in splits else "to learn from"
-        raise bad_data(path, f"no images {lacks}", f"{len(good)} images are too few for the rule of splits")
-    notes = [*listing.notes, *_leaks(good)]
-    if "test" not in splits and "val" in splits:
-        splits["test"] = splits["val"]
-        notes.append(f"{path} has no test split: val is also the test split")
-    if bad:
-        notes.append(f"{len(bad):,} bad files are left out, such as {bad[0].name}: {bad[0].reason}")
-    return Dataset(str(path), names, splits, tuple(notes), tuple(bad))
+        raise bad_data(path, f"no images {lacks}", f"{len(found)} images are too few for the rule of splits")
+    notes, stand_ins = [*listing.notes, *_leaks(found)], {}
+    if "test" not in splits:
+        stand_ins = {"test": "val"}
+        notes.append(f"{path} has no test split: val is also the test split, and measures are called so")
+    settled = {split: splits[split].settled() for split in splits} if wait else splits
+    if bad.files:
+        notes.append(bad.note(bad.files))
+    return Dataset(name or str(path), names, settled, tuple(notes), tuple(bad.files), stand_ins)
+
+
+class Bad:
+    """Files that are left out, counted as they are found: too many are an error at once."""
+
+    def __init__(self, root: Path, good: Sequence[str], bad: Sequence[BadFile]) -> None:
+        """Begin with the labels of what seems good, and with what is known to be bad."""
+        self.root, self.files = root, list(bad)
+        self._labels = [*good, *(file.label for file in bad)]
+        self._names = {file.name for file in bad}
+        check_bad(root, self._labels, self.files)
+
+    def add(self, file: BadFile) -> None:
+        """Another one; it may be known from another store of the same files.
+
+        Raises:
+            HeirloomError: (``E-data-file``) That is one too many.
+        """
+        if file.name not in self._names:
+            self._names.add(file.name)
+            self.files.append(file)
+            check_bad(self.root, self._labels, self.files)
+
+    @staticmethod
+    def note(files: Sequence[BadFile]) -> str:
+        """One line about some of them."""
+        return f"{len(files):,} bad files are left out, such as {files[0].name}: {files[0].reason}"
+
+
+class Photographs(Undecoded):
+    """Splits of photographs; the store of each is opened when it is asked for."""
+
+    def __init__(
+        self, labels: Sequence[str], found: Sequence[Found], how: Preprocess, fit: Preprocess | None, bad: Bad
+    ) -> None:
+        self._number = {label: index for index, label in enumerate(labels)}
+        self._how, self._bad = how, bad
+        self._found = {
+            split: own for split in SPLITS if (own := [each for each in found if each.split == split])
+        }
+        every = {each.sum.channels for each in found}
+        self._channels = 1 if 1 in every and (len(every) == 1 or (fit and fit.size[0] == 1)) else 3
+        self._open: dict[str, Split] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, split: object) -> bool:
+        return split in self._found
+
+    def __getitem__(self, split: str) -> Split:
+        if split not in self._open:
+            self._open[split] = self.joined([split])
+        return self._open[split]
+
+    def joined(self, names: Sequence[str], stored: Preprocess | None = None) -> Split:
+        """See `Undecoded`."""
+        own, how = [each for name in names for each in self._found[name]], stored or self._how
+        gate = _Gate(own, how, self._channels, self._bad)
+        labels = torch.tensor([self._number[each.entry.label] for each in own])
+        shapes = torch.tensor([each.sum.size for each in own]) if how.resize == "warp" else None
+        return Split(gate.store.images, labels, shapes, tuple(each.entry.name for each in own), gate)
+
+    def originals(self, names: Sequence[str], least: int) -> Iterator[Tensor]:
+        """See `Undecoded`."""
+        entries = {each.entry.name: each.entry for own in self._found.values() for each in own}
+
+        def opened(name: str) -> Tensor:
+            try:
+                return open_image(entries[name].read(), name, least)
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
+
+        return in_threads(opened, names)
+
+
+class _Gate:
+    """See `heirloom.data.Gate`."""
+
+    def __init__(self, found: Sequence[Found], how: Preprocess, channels: int, bad: Bad) -> None:
+        self._bad = bad
+
+        def on_bad(row: int, reason: str) -> None:
+            bad.add(BadFile(found[row].entry.name, reason, found[row].entry.label))
+
+        files = [(each.entry, each.sum.digest) for each in found]
+        self.store, self.key = decoded(files, how, channels, on_bad)
+        self.good, self.begin = self.store.good, self.store.begin
+
+    @property
+    def bad_files(self) -> tuple[BadFile, ...]:
+        """All bad files of the data set, as far as they are known."""
+        return tuple(self._bad.files)
 
 
 def _leaks(found: list[Found]) -> list[str]:
     """Images that stand in two splits, byte by byte."""
     of_split: dict[str, dict[str, Found]] = {split: {} for split in SPLITS}
     for each in found:
-        of_split[each.split].setdefault(each.digest, each)
+        of_split[each.split].setdefault(each.sum.digest, each)
     notes = []
     for at, first in enumerate(SPLITS):
         for second in SPLITS[at + 1 :]:

@@ -1,12 +1,13 @@
 """Means, deviations, the mean image and the colour axes of a data set."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heirloom.data import absolute, is_path, load_data
+from heirloom.data import absolute, load_data, of_photographs
 from heirloom.data.preprocessing import Preprocess
 
 SIDE = 256
@@ -74,31 +75,61 @@ def stats(data: str, split: str = "train", side: int = SIDE) -> Statistics:
     networks", section 4.1: the principal components of the RGB values of all pixels.
     """
     crop = Preprocess((3, side, side), side, (0.0,) * 3, (1.0,) * 3, "crop")
-    images = load_data(absolute(data), fit=crop if is_path(data) else None).split(split).images.numpy()
-    count, channels, height, width = images.shape
-    total = np.zeros((channels, height, width), np.int64)
-    products = np.zeros((channels, channels))
-    step = max(1, _TOGETHER // (channels * height * width))
-    for begin in range(0, count, step):
-        part = images[begin : begin + step]
-        total += part.sum(0, dtype=np.int64)
-        # Sums of whole numbers below 2**53 are exact in floating point, in whatever order.
-        colours = part.transpose(1, 0, 2, 3).reshape(channels, -1).astype(np.float64)
-        products += colours @ colours.T
-    pixels = count * height * width
-    mean = total.sum((1, 2)) / pixels
-    covariance = products / pixels - np.outer(mean, mean)
-    values, axes = np.linalg.eigh(covariance)
+    dataset = load_data(absolute(data), fit=crop if of_photographs(data) else None, wait=False)
+    images = dataset.split(split).settled().images.numpy()
+    step = max(1, _TOGETHER // images[0].size)
+    found = measured(images[begin : begin + step] for begin in range(0, len(images), step))
+    values, axes = np.linalg.eigh(found.covariance)
     values, axes = values[::-1].clip(0), axes[:, ::-1]
-    axes = axes * np.where(axes[np.abs(axes).argmax(0), np.arange(channels)] < 0, -1.0, 1.0)
+    axes = axes * np.where(axes[np.abs(axes).argmax(0), np.arange(len(axes))] < 0, -1.0, 1.0)
     return Statistics(
         data,
         split,
-        count,
-        (channels, height, width),
-        mean / 255,
-        np.sqrt(np.diag(covariance).clip(0)) / 255,
-        (total / count / 255).astype(np.float32),
+        len(images),
+        images.shape[1:],
+        found.mean,
+        found.std,
+        found.mean_image.astype(np.float32),
         values / 255**2,
         axes,
     )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What pixels are like.
+
+    Attributes:
+        mean: (C,) over all pixels, from 0 black to 1 white.
+        std: (C,) deviation over all pixels, likewise, of the whole and not of a sample.
+        mean_image: (C, H, W) over all images, likewise.
+        covariance: (C, C) of the channels over all pixels, on the scale of 0 to 255.
+    """
+
+    mean: Real
+    std: Real
+    mean_image: Real
+    covariance: Real
+
+
+def measured(parts: Iterable[NDArray[np.uint8]]) -> Measured:
+    """Measure images, (N, C, H, W) in parts: the sums are exact, and so the same in whatever parts.
+
+    Raises:
+        ValueError: There are no images.
+    """
+    count, total, products = 0, np.zeros(0), np.zeros(0)
+    for part in parts:
+        if not count:
+            total, products = np.zeros(part.shape[1:], np.int64), np.zeros((part.shape[1],) * 2)
+        count += len(part)
+        total += part.sum(0, dtype=np.int64)
+        # Sums of whole numbers below 2**53 are exact in floating point, in whatever order.
+        colours = part.transpose(1, 0, 2, 3).reshape(part.shape[1], -1).astype(np.float64)
+        products += colours @ colours.T
+    if not count:
+        raise ValueError("no images")
+    pixels = count * total[0].size
+    mean = total.sum((1, 2)) / pixels
+    covariance = products / pixels - np.outer(mean, mean)
+    return Measured(mean / 255, np.sqrt(np.diag(covariance).clip(0)) / 255, total / count / 255, covariance)

@@ -28,6 +28,8 @@ class Kind:
 
 
 PICTURES = {
+    "diagram": Kind("the architecture", "diagram:picture"),
+    "augmentation": Kind("what a recipe makes of a training image", "augmented:picture", ("data", "image")),
     "gradients": Kind(
         "how a gradient vanishes on its way back through time", "gradients:picture", ("data",), several=True
     ),

@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from heirloom.figures.palette import THEMES
 from heirloom.figures.picture import SCALES, Asked, Picture, Subject, fresh
 from heirloom.figures.writing import as_file
 from heirloom.files import is_folder, write_atomically
-from heirloom.models import MODELS
+from heirloom.models import MODELS, arguments
+from heirloom.recipes import RECIPES, find_recipe
 from heirloom.runs import Run
 from heirloom.weights import load_model
 
@@ -37,8 +39,8 @@ def draw(
 
     Args:
         what: One of `PICTURES`.
-        networks: Each the name of a network or ``file.py:Class``, which gets the initial weights of seed 0,
-            or a run directory or weights file.
+        networks: Each the name of a network, ``file.py:Class`` or the name of a recipe, which get the initial
+            weights of seed 0; or a run directory or weights file.
         out: File to write, ``.svg`` or ``.png``; neither it nor the file of its numbers may exist.
         data: Name of a data set for pictures that need images; by default a run's own, else digits.
         args: Arguments of `create_model` for networks that are named.
@@ -107,11 +109,16 @@ def _subject(
     network: str | Path, args: dict[str, Any], model: str | None, input_size: Sequence[int] | None
 ) -> Subject:
     text, path = str(network), Path(network)
+    if text in RECIPES:
+        _, named = find_recipe(text)
+        subject = fresh(named.model, arguments(named.args.split()) | args, text, input_size)
+        return replace(subject, data=named.data, recipe=named)
     own = ":" in text and not path.exists()
     if text in MODELS or own or not (path.exists() or path.suffix or len(path.parts) > 1):
         return fresh(text, args, input_size=input_size)
     loaded = load_model(path, model)
     run = path if is_folder(path) else None
+    recipe = Run(run).recipe if run else None
     return Subject(
         path.name if is_folder(path) else path.stem,
         model or loaded.card.model,
@@ -119,7 +126,8 @@ def _subject(
         loaded.model,
         loaded.card.preprocess,
         trained=True,
-        data=Run(run).recipe.data if run else None,
+        data=recipe.data if recipe else None,
+        recipe=recipe,
         classes=loaded.card.classes,
         run=run,
     )

@@ -14,6 +14,7 @@ from heirloom.errors import HeirloomError
 from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.writing import Art
 from heirloom.models import create_model
+from heirloom.recipes import Recipe
 
 SCALES = ("map", "layer", "net")
 
@@ -30,6 +31,7 @@ class Subject:
         preprocess: How an image becomes its input.
         trained: Whether its weights come from a run or a file; else they are the first ones of seed 0.
         data: The data set that its run learned, if that is known.
+        recipe: Of its run, or that was named instead of it.
         classes: Names of its classes, as far as they are known.
         run: The run directory, where it comes from one.
     """
@@ -41,6 +43,7 @@ class Subject:
     preprocess: Preprocess
     trained: bool = False
     data: str | None = None
+    recipe: Recipe | None = None
     classes: tuple[str, ...] = ()
     run: Path | None = None
 

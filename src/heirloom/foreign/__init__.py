@@ -14,11 +14,12 @@ from torch import nn
 
 from heirloom.data.preprocessing import Preprocess, stated, with_mean_image
 from heirloom.errors import HeirloomError, nearest
+from heirloom.finetuning import class_axes
 from heirloom.foreign.matching import Report, Row, Unfit, converted, match
 from heirloom.foreign.publisher import Publisher
 from heirloom.foreign.publishers import PUBLISHERS
 from heirloom.foreign.reading import ForeignFile, read_foreign, read_mean_image
-from heirloom.models import create_model, faults_of, plain_name, published_argument, takes
+from heirloom.models import create_model, faults_of, plain_name, takes
 from heirloom.tasks import TASKS
 from heirloom.weights import Card, LoadedModel
 
@@ -77,14 +78,14 @@ def load_weights(
     file = read_foreign(path)
     chosen, network, arguments = _chosen(file, model, given, publisher)
     tensors = chosen.convert(model, file.tensors, arguments)
-    fresh = _classifier(model, arguments, network) if fresh_classifier else frozenset()
+    fresh = frozenset(class_axes(model, arguments)) if fresh_classifier else frozenset()
     if fresh_classifier and not fresh:
         raise HeirloomError("E-argument", f"no layer of {model} depends on num_classes")
     reordered = {name for name, tensor in tensors.items() if tensor is not file.tensors[name]}
     rows = match(tensors, network.state_dict(), chosen.layers_of(model), chosen.optional, fresh, reordered)
     report = Report(path.name, file.kind, file.sha256, model, arguments, chosen, rows)
     if report.faults:
-        raise _unfit(path, report, _classifier(model, arguments, network))
+        raise _unfit(path, report, frozenset(class_axes(model, arguments)))
     prepared, origin = _prepared(chosen, model, network, preprocess)
     if mean_image is not None:
         prepared = with_mean_image(prepared, read_mean_image(Path(mean_image)), str(mean_image))
@@ -161,26 +162,6 @@ def _other_classes(row: Row) -> bool:
     """True if a tensor differs from ours in its first size alone, Caffe's leading ones left out."""
     theirs = row.their_size[-len(row.our_size) :]
     return theirs[1:] == row.our_size[1:] and theirs != row.our_size
-
-
-def _classifier(model: str, arguments: dict[str, Any], network: nn.Module) -> frozenset[str]:
-    """Those tensors of the network whose size depends on the number of classes: found by changing it."""
-    if not takes(model, "num_classes"):
-        return frozenset()
-    scores = arguments.get("num_classes", _published_classes(model))
-    try:
-        other = create_model(model, **(arguments | {"num_classes": scores + 1})).state_dict()
-    except HeirloomError:  # a network whose classes are fixed, such as LeNet-5's codes
-        return frozenset()
-    return frozenset(name for name, value in network.state_dict().items() if other[name].shape != value.shape)
-
-
-def _published_classes(model: str) -> int:
-    """The number of classes of a network that is not told one."""
-    default = published_argument(model, "num_classes")
-    if not isinstance(default, int):
-        raise HeirloomError("E-argument", f"how many classes shall {model} have?", remedy="add --classes")
-    return default
 
 
 def _prepared(

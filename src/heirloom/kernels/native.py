@@ -77,12 +77,23 @@ class Pixels(Structure):
     )
 
 
+class Crops(Structure):
+    """``crops`` of pixels.h."""
+
+    _fields_ = (
+        *(("images", c_int), ("channels", c_int)),
+        *((name, c_long) for name in ("rows", "columns", "out_rows", "out_columns")),
+        *((name, c_void_p) for name in ("stored", "index", "corners", "mirrored", "levels", "out")),
+    )
+
+
 FUNCTIONS = {
     "kept_size": (Chain, c_long),
     "work_size": (Chain, c_long),
     "forward": (Chain, None),
     "backward": (Chain, None),
     "look_up": (Pixels, None),
+    "crop": (Crops, None),
 }
 """Of native.c: what each one takes, beside the number of threads, and what it returns."""
 

@@ -33,3 +33,41 @@ void look_up(const pixels *p, int threads)
 {
     share(look_up_block, p, (int)in_vectors(p->images), threads);
 }
+
+/* Mirrored by `Crops` in native.py. */
+typedef struct {
+    int images, channels;
+    long rows, columns, out_rows, out_columns;
+    const uint8_t *stored;   /* [any number of images][channels][rows][columns] */
+    const int64_t *index;    /* of the images that are wanted */
+    const int64_t *corners;  /* [images][2], row and column at which each one begins */
+    const uint8_t *mirrored; /* [images] */
+    const float *levels;     /* [images][channels][256] */
+    float *out;              /* [images][channels][out_rows][out_columns] */
+} crops;
+
+static void crop_block(const void *given, int n, int thread)
+{
+    const crops *p = given;
+    (void)thread;
+    for (int channel = 0; channel < p->channels; channel++) {
+        const float *restrict levels = p->levels + 256 * ((long)n * p->channels + channel);
+        const uint8_t *plane = p->stored + (p->index[n] * p->channels + channel) * p->rows * p->columns;
+        float *plane_out = p->out + ((long)n * p->channels + channel) * p->out_rows * p->out_columns;
+        for (long y = 0; y < p->out_rows; y++) {
+            const uint8_t *restrict from = plane + (p->corners[2 * n] + y) * p->columns + p->corners[2 * n + 1];
+            float *restrict to = plane_out + y * p->out_columns;
+            if (p->mirrored[n])
+                for (long x = 0; x < p->out_columns; x++)
+                    to[x] = levels[from[p->out_columns - 1 - x]];
+            else
+                for (long x = 0; x < p->out_columns; x++)
+                    to[x] = levels[from[x]];
+        }
+    }
+}
+
+void crop(const crops *p, int threads)
+{
+    share(crop_block, p, p->images, threads);
+}

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from heirloom.kernels.native import Pixels, library_for
+from heirloom.kernels.native import Crops, Pixels, library_for
 
 
 def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
@@ -31,6 +31,46 @@ def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
         Pixels(
             len(index), stored.shape[1], stored[0, 0].numel(), stored.data_ptr(), index.data_ptr(),
             levels.data_ptr(), out.data_ptr(),
+        ),
+    )  # fmt: skip
+    return out
+
+
+def cropped(
+    stored: Tensor, index: Tensor, corners: Tensor, mirrored: Tensor, levels: Tensor, size: tuple[int, int]
+) -> Tensor | None:
+    """What the grey values of a part of each image become; None where native.c is not at hand.
+
+    Args:
+        stored: (N, C, S, T) uint8.
+        index: (B,) int64, the images that are wanted.
+        corners: (B, 2) int64, row and column at which each part begins.
+        mirrored: (B,) bool, whether left and right are exchanged.
+        levels: (B, C, 256), what each grey value becomes in each channel of each image.
+        size: (H, W) of the parts.
+
+    Shape: the result is (B, C, H, W).
+
+    Raises:
+        IndexError: There is no such image, or a part is not within it.
+    """
+    out = torch.empty(len(index), stored.shape[1], *size, dtype=levels.dtype, device=stored.device)
+    library = library_for(out)
+    if library is None or not stored.is_contiguous() or stored.dtype != torch.uint8:
+        return None
+    _, channels, rows, columns = stored.shape
+    room = torch.tensor([rows - size[0], columns - size[1]])
+    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
+        raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
+    if bool((corners < 0).any()) or bool((corners > room).any()):
+        raise IndexError(f"parts of {size} that begin outside of 0 to {room.tolist()}")
+    index, corners, mirrored = index.contiguous(), corners.contiguous(), mirrored.contiguous()
+    levels = levels.contiguous()
+    library(
+        "crop",
+        Crops(
+            len(index), channels, rows, columns, *size, stored.data_ptr(), index.data_ptr(),
+            corners.data_ptr(), mirrored.data_ptr(), levels.data_ptr(), out.data_ptr(),
         ),
     )  # fmt: skip
     return out

@@ -14,7 +14,10 @@ from heirloom.models import MODELS, UNPUBLISHED, takes
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Published", "Recipe", "find_recipe", "headline", "published_result", "run_name"]
+__all__ = [
+    "RECIPES", "Published", "Recipe", "find_recipe", "headline", "published_beside", "published_result",
+    "run_name",
+]  # fmt: skip
 
 RECIPES = (
     "lenet5_digits",
@@ -42,6 +45,46 @@ RECIPES = (
     "autoencoder_conv_mnist",
     "autoencoder_sparse_mnist",
     "autoencoder_denoising_mnist",
+    "alexnet_imagenet",
+    "alexnet_source_imagenet",
+    "alexnet_caffe_imagenet",
+    "caffenet_imagenet",
+    "vgg11_imagenet",
+    "vgg11_lrn_imagenet",
+    "vgg13_imagenet",
+    "vgg16_1x1_imagenet",
+    "vgg16_imagenet",
+    "vgg19_imagenet",
+    "nin_cifar_cifar10",
+    "googlenet_imagenet",
+    "squeezenet1_0_imagenet",
+    "squeezenet1_1_imagenet",
+    "resnet50_imagenet",
+    "resnet18_imagenet",
+    "resnet34_imagenet",
+    "resnet101_imagenet",
+    "resnet152_imagenet",
+    "resnet20_cifar10",
+    "resnet32_cifar10",
+    "resnet44_cifar10",
+    "resnet56_cifar10",
+    "resnet110_cifar10",
+    "resnet1202_cifar10",
+    "wrn_28_10_cifar10",
+    "wrn_28_10_cifar100",
+    "wrn_40_4_cifar10",
+    "wrn_40_4_cifar100",
+    "wrn_16_8_cifar10",
+    "wrn_16_8_cifar100",
+    "resnext50_32x4d_imagenet",
+    "resnext101_32x4d_imagenet",
+    "resnext101_64x4d_imagenet",
+    "wrn_50_2_imagenet",
+    "resnext29_8x64d_cifar10",
+    "resnext29_16x64d_cifar10",
+    "resnet110_stochastic_cifar10",
+    "fractalnet20_cifar10",
+    "alexnet_cifar_bn_cifar10",
 )
 """Names of the recipes; each is a file of this folder."""
 
@@ -117,6 +160,21 @@ def headline(name: str) -> str:
 def published_result(name: str) -> Published | None:
     """The printed result that the recipe of that name stands beside, where there is one."""
     return getattr(importlib.import_module(f"{__name__}.{name}"), "PUBLISHED", None)
+
+
+def published_beside(recipe: Recipe) -> tuple[Published, str] | None:
+    """The printed result that a run of ``recipe`` stands beside, and the data that it was measured on.
+
+    It is that of the recipe which differs in its seed and its data alone: a run with other settings stands
+    beside nothing.
+    """
+    for name in RECIPES:
+        own = _own(name)
+        if own.changed([f"data={recipe.data}", f"seed={recipe.seed}"]) == recipe:
+            found = published_result(name)
+            if found:
+                return found, own.data
+    return None
 
 
 def _own(name: str) -> Recipe:

@@ -15,6 +15,18 @@ LOSSES = {
 }
 """Task -> losses that it can be trained by, its usual one first."""
 
+Normalise = Literal["given", "imagenet", "channel_mean", "channels", "mean_image"]
+"""What is done to grey values of 0 to 1. The numbers found travel with the weights.
+
+``given``: ``mean`` is subtracted and ``std`` divides. ``imagenet``: each channel less ImageNet's mean, by its
+deviation, as torchvision has them. ``channels``: the same by the images trained on. ``channel_mean``: each
+channel less its mean over the images trained on, by ``std``. ``mean_image``: each pixel likewise.
+"""
+
+Schedule = Literal[
+    "constant", "cosine", "one_cycle", "linear", "inverse", "steps", "update_steps", "every", "plateau"
+]
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -36,19 +48,43 @@ class Recipe:
     optimizer: Literal["sgd", "nesterov", "adam", "sdlm"] = "adam"  # sdlm: the second-order method of 1998
     lr: float = 1e-3  # at its highest
     bias_lr: float = 1.0  # times lr, of all parameters called bias
+    layer_lr: str = ""  # "conv1.*:67:0.1" is 0.1 lr from epoch 67 on, of parameters so called; 0: they rest
     momentum: float = 0.9  # of sgd and nesterov; first moment of adam
     weight_decay: float = 0.0  # of all parameters: L2 in sgd and nesterov, decoupled in adam (AdamW)
-    schedule: Literal["constant", "cosine", "one_cycle", "inverse", "steps"] = "cosine"
-    lr_steps: str = ""  # for steps: "2:0.4 5:0.2" is lr, from epoch 2 (after two) 0.4 lr, from epoch 5 0.2 lr
+    bias_decay: float = 1.0  # times weight_decay, of all parameters called bias
+    schedule: Schedule = "cosine"  # see heirloom.schedules
+    lr_steps: str = ""  # of steps: "2:0.4 5:0.2" is lr, from epoch 2 (after two) 0.4 lr, from epoch 5 0.2 lr
+    lr_patience: int = 5  # of plateau: epochs without a better validation, until lr is divided by ten
     average: float = 0.0  # decay of a moving average of the weights, which is what is saved; 0 means none
     loss: Literal["cross_entropy", "map", "mean_squared", "squared_error"] = "cross_entropy"  # see LOSSES
     temperature: float = 1.0  # the loss sees scores divided by it
     smoothing: float = 0.0  # of cross_entropy: the true class has 1 - s, all together share s
-    augment: Literal["none", "planar", "planar_pool", "elastic", "planar_elastic"] = "none"
-    box: int = 0  # side in pixels of the square that an image is fitted into; 0 means the whole input
-    mean: float = 0.0  # subtracted from grey values of 0 to 1
-    std: float = 1.0  # and then divided by
+    augment: Literal[
+        "none",
+        "planar",
+        "planar_pool",
+        "elastic",
+        "planar_elastic",
+        "pad_crop",
+        "pad_crop_reflect",
+        "alexnet",
+        "alexnet_geometry",
+        "vgg",
+        "vgg_256",
+        "vgg_384",
+        "inception",
+        "resnet",
+        "crop_mirror",
+    ] = "none"  # what becomes of training images: heirloom.data.augmentation
+    resize: Literal["fit", "crop", "warp"] = "fit"  # as heirloom.data.preprocessing.Preprocess has it
+    box: int = 0  # side in pixels of the square that resize speaks of; 0 means the whole input
+    normalise: Normalise = "given"  # by which numbers grey values of 0 to 1 are normalised
+    mean: float = 0.0  # subtracted from grey values of 0 to 1, where normalise is given
+    std: float = 1.0  # and then divided by, unless normalise brings deviations
     weights: str = ""  # file to start from; empty means the published initial weights
+    freeze: str = ""  # patterns of parameters that stay as they are: "conv1.* fire[2-5].*"
+    patience: int = 0  # epochs in a row without a better validation that end the training; 0 means never
+    keep: Literal["last", "best"] = "last"  # the weights that are kept: the last, or the best by validation
     seed: int = 0  # of initial weights, order, augmentation and dropout
 
     def __post_init__(self) -> None:
@@ -59,6 +95,8 @@ class Recipe:
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("lr", 0 < self.lr < math.inf, "above 0"),
             ("bias_lr", 0 < self.bias_lr < math.inf, "above 0"),
+            ("bias_decay", 0 <= self.bias_decay < math.inf, "0 or more"),
+            ("lr_patience", self.lr_patience >= 1, "at least 1"),
             ("temperature", 0 < self.temperature < math.inf, "above 0"),
             ("temperature", self.temperature == 1 or self.task == "classify", f"1 where task={self.task}"),
             ("smoothing", 0 <= self.smoothing < 1, "at least 0 and below 1"),
@@ -67,6 +105,7 @@ class Recipe:
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
             ("momentum", self.momentum > 0 or self.optimizer != "nesterov", "above 0 for nesterov"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("patience", self.patience >= 0, "0 or more"),
             ("box", self.box >= 0, "0 or more"),
             ("mean", math.isfinite(self.mean), "finite"),
             ("std", 0 < self.std < math.inf, "above 0"),
@@ -82,24 +121,48 @@ class Recipe:
         if self.loss not in (fit := LOSSES[self.task]):
             why = f"task={self.task} has {' or '.join(fit)}"
             raise HeirloomError("E-recipe", f"loss={self.loss}", why=why)
-        self._steps()
+        self.layer_factors()
+        steps = self._steps()
+        if bool(steps) != (self.schedule in ("steps", "update_steps", "every")):
+            raise HeirloomError("E-recipe", f"lr_steps={self.lr_steps}", why=f"schedule is {self.schedule}")
+        if self.schedule == "every" and (len(steps) > 1 or steps[0][0] < 1):
+            why = "must be one pair, such as '8:0.96'"
+            raise HeirloomError("E-recipe", f"lr_steps={self.lr_steps}", why=why)
 
-    def lr_factor(self, epoch: int) -> float:
-        """What ``lr`` is multiplied by in an epoch, counted from 0, where the schedule is ``steps``."""
-        return next((factor for first, factor in reversed(self._steps()) if first <= epoch), 1.0)
+    def lr_factor(self, done: int) -> float:
+        """What ``lr`` is multiplied by after so many epochs, or updates, where ``lr_steps`` says it."""
+        steps = self._steps()
+        if self.schedule == "every":
+            length, factor = steps[0]
+            return float(factor ** (done // length))
+        return next((factor for first, factor in reversed(steps) if first <= done), 1.0)
+
+    def layer_factors(self) -> list[tuple[str, int, float]]:
+        """The (pattern, epoch, factor) of ``layer_lr``."""
+        found = []
+        for part in self.layer_lr.split():
+            pattern, *numbers = part.split(":")
+            try:
+                epoch, factor = int(numbers[0]), float(numbers[1])
+                good = bool(pattern) and len(numbers) == 2 and epoch >= 0 and 0 <= factor < math.inf
+            except (ValueError, IndexError):
+                good = False
+            if not good:
+                why = "must be PATTERN:EPOCH:FACTOR, such as 'conv1.*:67:0.1 conv1.*:72:0'"
+                raise HeirloomError("E-recipe", f"layer_lr={self.layer_lr}", why=why)
+            found.append((pattern, epoch, factor))
+        return found
 
     def _steps(self) -> list[tuple[int, float]]:
         try:
             steps = [(int(a), float(b)) for a, b in (part.split(":") for part in self.lr_steps.split())]
         except ValueError:
-            steps = [(0, 0.0)]
-        epochs = [epoch for epoch, _ in steps]
-        good = all(0 < factor < math.inf for _, factor in steps) and all(epoch > 0 for epoch in epochs)
-        if not good or epochs != sorted(set(epochs)):
-            why = "must be EPOCH:FACTOR pairs, epochs rising from 1, such as '2:0.4 5:0.2'"
+            steps = [(-1, 0.0)]
+        places = [place for place, _ in steps]
+        good = all(0 < factor < math.inf for _, factor in steps) and all(place >= 0 for place in places)
+        if not good or places != sorted(set(places)):
+            why = "must be EPOCH:FACTOR pairs, epochs rising, such as '2:0.4 5:0.2'"
             raise HeirloomError("E-recipe", f"lr_steps={self.lr_steps}", why=why)
-        if bool(steps) != (self.schedule == "steps"):
-            raise HeirloomError("E-recipe", f"lr_steps={self.lr_steps}", why=f"schedule is {self.schedule}")
         return steps
 
     def as_dict(self) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Findings:
     measure: Measure
     summary: Summary | HeirloomError  # the reason where the network cannot be traced
     filters: Filters | None
+    kept: int | None  # the epoch whose weights these are, where they are not the last
 
     @property
     def name(self) -> str:
@@ -102,6 +103,7 @@ def _head(m: Findings) -> Html:
     facts = [
         ("Trained on", f"{m.images:,} images of {m.recipe.data}:{m.recipe.split}"),
         ("For", f"{many(len(m.points), 'epoch')}, {many(m.steps, 'step')}"),
+        *([("Weights", f"of epoch {m.kept}, the best by validation")] if m.kept else []),
         ("Took", f"{_duration(m.seconds)} on {m.versions.get('device', 'an unknown device')}"),
         ("Seed", str(m.recipe.seed)),
     ]

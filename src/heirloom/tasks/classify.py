@@ -1,7 +1,6 @@
 """To classify: a score for each class, measured by the share of images whose true class has the largest."""
 
-import csv
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,35 +8,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from heirloom.data import Dataset
+from heirloom.data import Dataset, Split
 from heirloom.data.preprocessing import Preprocess
 from heirloom.losses import Loss, loss_of
-from heirloom.measures import ACCURACY, accuracy_line, wilson
+from heirloom.measures import ACCURACY, TOP5, class_counts, share_entry
 from heirloom.recipes import Recipe
-from heirloom.tasks.task import Task
+from heirloom.tasks.calibration import Calibration, calibration
+from heirloom.tasks.task import Found, Task
+
+BEST = 5
+"""Of so many classes, or fewer, one is always among the best five."""
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Found):
     """What a network answered on one split, one entry per image.
 
     Attributes:
-        model: Name of the network.
-        data: Name of the data set.
-        split: Name of the split.
-        protocol: ``center``: each image once, fitted as in training.
-        classes: Names of the classes.
-        labels: (N,) true classes.
-        scores: (N, K) the network's scores.
+        scores: (N, K) the network's scores, or logarithms of probabilities that are means over several
+            views; larger wins, and of equal ones the class that comes first.
+
+    The other attributes are those of `Found`.
     """
 
-    model: str
-    data: str
-    split: str
-    protocol: str
-    classes: tuple[str, ...]
-    labels: Tensor
     scores: Tensor
+
+    measure = ACCURACY
+    columns = (
+        "index",
+        "label",
+        "answer",
+        "correct",
+        "score",
+        "probability",
+        "label_probability",
+        "label_rank",
+    )
 
     @property
     def answers(self) -> Tensor:
@@ -45,14 +51,31 @@ class Evaluation:
         return self.scores.argmax(1)
 
     @property
+    def ranks(self) -> Tensor:
+        """(N,) places of the true classes among the scores, from 1; of equal scores the first class leads."""
+        own = self.scores.gather(1, self.labels[:, None])
+        before = torch.arange(self.scores.shape[1]) < self.labels[:, None]
+        # What is no number is worse than nothing: where the true class has none, all others lead.
+        return 1 + (~(self.scores <= own) | ((self.scores == own) & before)).sum(1)
+
+    @property
     def correct(self) -> int:
         """Number of right answers."""
         return int((self.answers == self.labels).sum())
 
     @property
-    def metric(self) -> str:
-        """Name of the accuracy, with its protocol."""
-        return f"{ACCURACY.name}@{self.split}:{self.protocol}"
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """The accuracy, and that of the best five where there are more than five classes."""
+        n = len(self.labels)
+        found = {self.metric: share_entry(self.correct, n)}
+        if len(self.classes) > BEST:
+            found[self.named(TOP5)] = share_entry(int((self.ranks <= BEST).sum()), n)
+        return found
+
+    @property
+    def calibration(self) -> Calibration:
+        """How far the probabilities can be believed."""
+        return calibration(self.scores, self.labels)
 
     @property
     def confusion(self) -> Tensor:
@@ -60,43 +83,27 @@ class Evaluation:
         k = len(self.classes)
         return torch.bincount(self.labels * k + self.answers, minlength=k * k).view(k, k)
 
-    def line(self) -> str:
-        """``top1@test:center 99.12 % (9912/10000), 95 % 98.92 to 99.29``."""
-        return accuracy_line(self.metric, self.correct, len(self.labels))
-
     def as_dict(self) -> dict[str, Any]:
         """The documented JSON form, schema 1."""
-        n, confusion = len(self.labels), self.confusion
-        low, high = wilson(self.correct, n)
-        value = {"value": self.correct / n, "correct": self.correct, "n": n, "low": low, "high": high}
+        confusion = self.confusion.tolist()
         per_class = [
-            {"class": name, "correct": int(confusion[i, i]), "n": int(confusion[i].sum())}
-            for i, name in enumerate(self.classes)
+            {"class": name, **counts.as_dict()}
+            for name, counts in zip(self.classes, class_counts(confusion), strict=True)
         ]
-        return {
-            "schema": 1,
-            "model": self.model,
-            "data": self.data,
-            "split": self.split,
-            "n": n,
-            "metrics": {self.metric: value},
-            "per_class": per_class,
-            "confusion": confusion.tolist(),
-        }
+        calibration = self.calibration.as_dict()
+        return super().as_dict() | {
+            "calibration": calibration, "per_class": per_class, "confusion": confusion,
+        }  # fmt: skip
 
-    def as_csv(self) -> str:
-        """One line per image: what it is, what the network says, how sure it is."""
-        probability, answers = F.softmax(self.scores, dim=1), self.answers
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["index", "label", "answer", "correct", "score", "probability", "label_probability"])
-        for i, (label, answer) in enumerate(zip(self.labels.tolist(), answers.tolist(), strict=True)):
-            writer.writerow(
-                [i, self.classes[label], self.classes[answer], int(label == answer),
-                 f"{float(self.scores[i, answer]):.6g}", f"{float(probability[i, answer]):.6g}",
-                 f"{float(probability[i, label]):.6g}"]
-            )  # fmt: skip
-        return out.getvalue()
+    def rows(self) -> Iterator[list[Any]]:
+        """What each image is, what the network says, how sure it is."""
+        probability, ranks = F.softmax(self.scores, dim=1), self.ranks.tolist()
+        for i, (label, answer) in enumerate(zip(self.labels.tolist(), self.answers.tolist(), strict=True)):
+            yield [
+                i, self.classes[label], self.classes[answer], int(label == answer),
+                f"{float(self.scores[i, answer]):.6g}", f"{float(probability[i, answer]):.6g}",
+                f"{float(probability[i, label]):.6g}", ranks[i],
+            ]  # fmt: skip
 
 
 class Classify(Task):
@@ -134,7 +141,9 @@ class Classify(Task):
         return float(loss(kept, labels)), float((kept.argmax(1) == labels).float().mean())
 
     def found(
-        self, model: str, data: str, split: str, dataset: Dataset, labels: Tensor, kept: Tensor
+        self, model: str, data: str, split: str, protocol: str, dataset: Dataset, chosen: Split, kept: Tensor
     ) -> Evaluation:
         """As `Evaluation`."""
-        return Evaluation(model, data, split, "center", dataset.classes, labels, kept)
+        return Evaluation(
+            model, data, split, protocol, dataset.classes, chosen.labels, kept, names=chosen.names
+        )

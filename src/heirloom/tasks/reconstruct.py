@@ -1,48 +1,35 @@
 """To reconstruct: an image of the input's shape, measured by how far its grey values are from the input's."""
 
-import csv
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from heirloom.data import Dataset
+from heirloom.data import Dataset, Split
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.losses import Loss
 from heirloom.measures import ERROR, mean_interval
 from heirloom.recipes import Recipe
-from heirloom.tasks.task import Task
+from heirloom.tasks.task import Found, Task
 
 
 @dataclass(frozen=True)
-class Reconstruction:
+class Reconstruction(Found):
     """How far a network's images were from those of one split, one entry per image.
 
     Attributes:
-        model: Name of the network.
-        data: Name of the data set.
-        split: Name of the split.
-        protocol: ``center``: each image once, fitted as in training.
-        classes: Names of the data's classes.
-        labels: (N,) true classes, of which the network knows nothing.
         errors: (N,) for each image the mean over all its numbers of the squared difference of grey values
             from 0 (black) to 1 (white), at the size of the network's input.
+
+    The network knows nothing of the labels. The other attributes are those of `Found`.
     """
 
-    model: str
-    data: str
-    split: str
-    protocol: str
-    classes: tuple[str, ...]
-    labels: Tensor
     errors: Tensor
 
-    @property
-    def metric(self) -> str:
-        """Name of the error, with its protocol."""
-        return f"{ERROR.name}@{self.split}:{self.protocol}"
+    measure = ERROR
+    columns = ("index", "label", "error")
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -52,29 +39,15 @@ class Reconstruction:
         low, high = mean_interval(value, float(errors.std()), n) if n > 1 else (None, None)
         return {"value": value, "n": n, "low": low, "high": high}
 
-    def line(self) -> str:
-        """``mse@test:center 0.01234 (382 images), 95 % 0.01198 to 0.01270``."""
-        return ERROR.line(self.metric, self.entry)
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """The mean error, ``mse@test:center``."""
+        return {self.metric: self.entry}
 
-    def as_dict(self) -> dict[str, Any]:
-        """The documented JSON form, schema 1."""
-        return {
-            "schema": 1,
-            "model": self.model,
-            "data": self.data,
-            "split": self.split,
-            "n": len(self.errors),
-            "metrics": {self.metric: self.entry},
-        }
-
-    def as_csv(self) -> str:
-        """One line per image: what it is, and its error."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["index", "label", "error"])
+    def rows(self) -> Iterator[list[Any]]:
+        """What each image is, and its error."""
         for i, (label, error) in enumerate(zip(self.labels.tolist(), self.errors.tolist(), strict=True)):
-            writer.writerow([i, self.classes[label], f"{error:.6g}"])
-        return out.getvalue()
+            yield [i, self.classes[label], f"{error:.6g}"]
 
 
 class Reconstruct(Task):
@@ -122,7 +95,9 @@ class Reconstruct(Task):
         return float(kept.mean()), float(kept.mean())
 
     def found(
-        self, model: str, data: str, split: str, dataset: Dataset, labels: Tensor, kept: Tensor
+        self, model: str, data: str, split: str, protocol: str, dataset: Dataset, chosen: Split, kept: Tensor
     ) -> Reconstruction:
         """As `Reconstruction`."""
-        return Reconstruction(model, data, split, "center", dataset.classes, labels, kept)
+        return Reconstruction(
+            model, data, split, protocol, dataset.classes, chosen.labels, kept, names=chosen.names
+        )

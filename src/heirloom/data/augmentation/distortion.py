@@ -1,18 +1,19 @@
-"""Distortions of training images, on batches of tensors, each a function of (seed, epoch, index)."""
+"""Distortions of characters: every pixel is taken from another place; what comes from outside is black."""
 
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
+from heirloom.data.augmentation.chance import Index
+from heirloom.data.augmentation.policy import Augmentation, Chosen
+from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, uniform
-
-Index = NDArray[np.int64]
 
 PLANAR = (0.12, 0.12, 0.2, 0.12, 0.12)
 """Most of scale, squeeze and shear, and of translation to the right and down in halves of the side."""
@@ -22,6 +23,23 @@ ALPHA, SIGMA = 34.0, 4.0
 
 POOL = 10
 """Versions of each image in `planar_pool`, the original among them."""
+
+
+@dataclass(frozen=True)
+class Distortion(Augmentation):
+    """Images in the size that the network reads, distorted before they are normalised.
+
+    Attributes:
+        distort: Float images (B, C, H, W), 0 black, seed, epoch and (B,) indices to the distorted images.
+    """
+
+    distort: Callable[[Tensor, int, int, Index], Tensor]
+
+    def __call__(self, chosen: Chosen, preprocess: Preprocess) -> Tensor:
+        """See `Augmentation`."""
+        images = preprocess.scaled(chosen.images.index_select(0, chosen.places))
+        images = self.distort(images, chosen.seed, chosen.epoch, chosen.numbers)
+        return preprocess.normalised(images.to(chosen.device))
 
 
 def planar(images: Tensor, seed: int, epoch: int | Index, index: Index) -> Tensor:
@@ -145,12 +163,3 @@ def _smoothing(side: int) -> Tensor:
 
 def _sample(images: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-
-
-AUGMENTATIONS: dict[str, Callable[[Tensor, int, int, Index], Tensor]] = {
-    "none": lambda images, seed, epoch, index: images,
-    "planar": planar,
-    "planar_pool": planar_pool,
-    "elastic": elastic,
-    "planar_elastic": planar_elastic,
-}

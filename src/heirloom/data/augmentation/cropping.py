@@ -1,0 +1,138 @@
+"""Boxes of images, cut out and brought to one size: uint8 to uint8."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from heirloom.data.augmentation.chance import Numbers
+from heirloom.kernels.pixels import cropped
+
+Pixels = NDArray[np.uint8]
+
+_EQUAL = 1e-6
+"""Pixels: as near as that to whole ones, a box is cut out by copying."""
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """A box for each image of a batch, in parts of the image's own height and width: 0 to 1.
+
+    Attributes:
+        top: (B,) where it begins.
+        left: (B,) where it begins.
+        height: (B,)
+        width: (B,)
+        mirrored: (B,) bool, whether left and right are exchanged.
+    """
+
+    top: Numbers
+    left: Numbers
+    height: Numbers
+    width: Numbers
+    mirrored: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, begin: Numbers, size: Numbers, mirrored: NDArray[np.bool_]) -> "Boxes":
+        """From (B, 2) beginnings and sizes, down and across."""
+        return cls(begin[:, 0], begin[:, 1], size[:, 0], size[:, 1], mirrored)
+
+    def outside(self) -> bool:
+        """Whether any one is, by more than rounding."""
+        ends = ((self.top, self.top + self.height), (self.left, self.left + self.width))
+        return any(bool(((begin < 0) | (end > 1 + 1e-9)).any()) for begin, end in ends)
+
+    def pixels(self, height: int, width: int) -> Numbers:
+        """Top, left, height and width in pixels of an image of that size. Shape (B, 4)."""
+        parts = np.stack([self.top, self.left, self.height, self.width], 1)
+        return np.asarray(parts * (height, width, height, width))
+
+    def __len__(self) -> int:
+        return len(self.top)
+
+
+def cut(images: Tensor, index: Tensor, boxes: Boxes, size: tuple[int, int], threads: int = 0) -> Tensor:
+    """The boxes of images as images of one size.
+
+    A box of that size in whole pixels is copied. Any other is resized by Pillow with a triangle filter that
+    widens where pixels become fewer (``BILINEAR``, antialiased), whose arithmetic is that of integers.
+
+    Args:
+        images: (N, C, S, T) uint8.
+        index: (B,) int64, which images the boxes are of.
+        boxes: B of them.
+        size: (H, W) of the results.
+        threads: How many share the work; 0 means as many as torch has. They change no result.
+
+    Shape: (B, C, H, W) uint8, on the CPU.
+
+    Raises:
+        ValueError: A box is outside of the image.
+    """
+    if boxes.outside():
+        raise ValueError("a box is outside of the image")
+    kept, wanted = images.cpu().numpy(), index.cpu().numpy()
+    found = np.empty((len(wanted), kept.shape[1], *size), np.uint8)
+    places = boxes.pixels(kept.shape[2], kept.shape[3])
+    copied = _copied(places, size)
+
+    def some(part: range) -> None:
+        for i in part:
+            _cut(kept[wanted[i]], places[i], bool(copied[i]), bool(boxes.mirrored[i]), found[i])
+
+    threads = threads or torch.get_num_threads()
+    parts = [range(first, len(wanted), threads) for first in range(threads)]
+    if threads == 1:
+        some(parts[0])
+    else:
+        with ThreadPoolExecutor(threads, "heirloom-cropping") as pool:
+            list(pool.map(some, parts))
+    return torch.from_numpy(found)
+
+
+def looked_up(
+    images: Tensor, index: Tensor, boxes: Boxes, levels: Tensor, size: tuple[int, int, int]
+) -> Tensor | None:
+    """What `cut` gives, each grey value replaced, in one pass; None where native.c is not at hand.
+
+    Args:
+        images: (N, C, S, T) uint8, with as many channels as ``size``.
+        index: (B,) int64.
+        boxes: B of them.
+        levels: (B, C, 256), what each grey value of each image becomes.
+        size: (C, H, W) of the results.
+    """
+    if images.shape[1] != size[0]:
+        return None
+    places = boxes.pixels(images.shape[2], images.shape[3])
+    corners, mirrored = torch.from_numpy(np.rint(places[:, :2])).long(), torch.from_numpy(boxes.mirrored)
+    if not _copied(places, size[1:]).all():
+        images, index = cut(images, index, boxes, size[1:]), torch.arange(len(boxes))
+        corners, mirrored = torch.zeros_like(corners), torch.zeros_like(mirrored)
+    return cropped(images, index, corners, mirrored, levels, size[1:])
+
+
+def _copied(places: Numbers, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which of (B, 4) boxes in pixels have the size of the result, in whole pixels."""
+    near = np.abs(places - np.rint(places)).max(1) < _EQUAL
+    return np.asarray(near & (np.rint(places[:, 2:]) == size).all(1))
+
+
+def _cut(image: Pixels, place: Numbers, copied: bool, mirrored: bool, out: Pixels) -> None:
+    """One box of (C, S, T), in pixels, into (C, H, W)."""
+    _, height, width = out.shape
+    if copied:
+        top, left = np.rint(place[:2]).astype(int)
+        box = image[:, top : top + height, left : left + width]
+        out[:] = box[:, :, ::-1] if mirrored else box
+        return
+    y, x, h, w = place
+    # Half a rounding outside is outside for Pillow.
+    room = (max(x, 0.0), max(y, 0.0), min(x + w, image.shape[2]), min(y + h, image.shape[1]))
+    for channel, to in zip(image, out, strict=True):
+        plane = Image.fromarray(channel).resize((width, height), Image.Resampling.BILINEAR, room)
+        to[:] = np.asarray(plane)[:, ::-1] if mirrored else plane

@@ -1,0 +1,348 @@
+"""Decoded images in a file of uint8 that is mapped into memory, filled by threads while it is read.
+
+A store is a folder. ``images.u8`` has the images one after the other, in its full length from the beginning;
+``rows.u64`` says for each whether it is there: 0, or 2**32 and the CRC-32 of its bytes. When all that can be
+decoded is on the disk, ``facts.json`` is written, and says which files are bad and why. Without it nothing is
+believed but rows whose bytes agree with their CRC-32: not after a kill, a full disk or a loss of power.
+
+What a row holds follows from the folder's name. So processes that fill one store at once write equal bytes,
+need no lock, and take from one another what is there already.
+"""
+
+import contextlib
+import json
+import mmap
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+import weakref
+import zlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heirloom.data.sums import threads
+from heirloom.data.waiting import EVERY, tell
+from heirloom.errors import HeirloomError
+from heirloom.files import disk_errors, sync_folder, write_atomically
+
+REMEDY = "free some space there, or choose another cache folder: XDG_CACHE_HOME"
+UNUSED_DAYS = 30
+"""After so many days without use a store is removed, when another one is made."""
+
+_ABSENT, _GOOD, _BAD = 0, 1, 2
+_THERE = 1 << 32
+_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python knows the name from 3.13 on
+
+
+class Missing(NamedTuple):
+    """Why there is no image; whether its file will never give one, or cannot be read at this moment."""
+
+    why: str
+    ever: bool = True
+
+
+Decode = Callable[[int], bytes | memoryview | Missing]
+"""The bytes of a row, or why there are none."""
+
+
+class Store:
+    """Images of one size, some of which may not be decoded yet.
+
+    Attributes:
+        images: (N, C, H, W) uint8, mapped into memory. Only rows that `good` has answered for may be read.
+        bad: Why there is no image, by row; complete when all rows were asked for.
+    """
+
+    def __init__(
+        self, place: Path, shape: Sequence[int], decode: Decode, on_bad: Callable[[int, str], None]
+    ) -> None:
+        """Open a store, or begin one.
+
+        Args:
+            place: Its folder.
+            shape: (N, C, H, W).
+            decode: See `Decode`; called in threads.
+            on_bad: Is told of each bad row; what it raises is raised by whoever waits.
+
+        Raises:
+            HeirloomError: (``E-disk``, ``E-output-unwritable``) The folder cannot be written.
+        """
+        self.bad: dict[int, str] = {}
+        self._place, self._shape, self._decode, self._on_bad = place, tuple(shape), decode, on_bad
+        count, self._row = self._shape[0], int(np.prod(self._shape[1:]))
+        self._state = np.zeros(count, np.uint8)
+        self._taken = np.zeros(count, bool)
+        self._left = count
+        self._lasting = True  # what is bad is so for ever
+        self._changed = threading.Condition()
+        self._failed: BaseException | None = None
+        self._urgent: deque[int] = deque()
+        self._order: NDArray[np.int64] = np.arange(count)
+        self._next = 0
+        self._workers = 0
+        with disk_errors(place, REMEDY):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            bad = _complete(place, self._shape)
+            if bad is None and not _begun(place, count, self._row):
+                _begin(place, count, self._row)
+            os.utime(place)
+        self.images = (_map(place / "images.u8") if count else torch.empty(0, dtype=torch.uint8)).view(
+            self._shape
+        )
+        if bad is not None:
+            self._state[:] = _GOOD
+            for row, reason in bad.items():
+                self._state[row] = _BAD
+                self._note_bad(row, reason)
+            self._left = 0
+        else:
+            self._pixels = os.open(place / "images.u8", os.O_RDWR)
+            self._rows = os.open(place / "rows.u64", os.O_RDWR)
+            weakref.finalize(self, _close, self._pixels, self._rows)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def begin(self, order: Sequence[int] | NDArray[np.int64]) -> None:
+        """Decode all rows in threads, these first, in this order. They end when nobody has the store."""
+        with self._changed:
+            rest = np.setdiff1d(np.arange(len(self)), np.asarray(order, np.int64))
+            self._order, self._next = np.concatenate([np.asarray(order, np.int64), rest]), 0
+            self._start()
+
+    def good(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Wait until these rows are decoded; which of them are good.
+
+        Raises:
+            HeirloomError: The disk is full, or too many are bad.
+        """
+        with self._changed:
+            if self._left or self._failed:
+                missing = rows[self._state[rows] == _ABSENT]
+                self._urgent.extend(missing.tolist())
+                told = time.monotonic()
+                while not self._failed and (self._state[rows] == _ABSENT).any():
+                    self._start()
+                    self._changed.wait(EVERY)
+                    if time.monotonic() - told >= EVERY:
+                        told = time.monotonic()
+                        tell("decoding images", len(self) - self._left, len(self))
+                if self._failed:
+                    raise self._failed
+            found: NDArray[np.bool_] = self._state[rows] == _GOOD
+            return found
+
+    def _start(self) -> None:
+        """Have threads at work, as long as there is any."""
+        while self._left and self._workers < threads() and not self._failed and self._more():
+            self._workers += 1
+            threading.Thread(
+                target=_work, args=(weakref.ref(self),), name="heirloom-decoding", daemon=True
+            ).start()
+
+    def _more(self) -> bool:
+        """Whether a row waits to be taken. Rows that are taken already are passed over."""
+        while self._urgent and self._taken[self._urgent[0]]:
+            self._urgent.popleft()
+        while self._next < len(self) and self._taken[self._order[self._next]]:
+            self._next += 1
+        return bool(self._urgent) or self._next < len(self)
+
+    def one(self) -> bool:
+        """Decode the next row; False when there is none to be taken."""
+        with self._changed:
+            if self._failed or not self._more():
+                self._workers -= 1
+                return False
+            row = self._urgent.popleft() if self._urgent else int(self._order[self._next])
+            self._taken[row] = True
+        try:
+            reason = self._fill(row)
+            with self._changed:
+                if reason:
+                    self._note_bad(row, reason)
+                self._state[row] = _BAD if reason else _GOOD
+                self._left -= 1
+                last = not self._left
+                self._changed.notify_all()
+            if (
+                last
+            ):  # nobody waits for the disk; where the process ends before, the next one sees by the sums
+                self._finish()
+        except BaseException as error:  # whoever waits must hear of it
+            with self._changed:
+                self._failed = error
+                self._workers -= 1
+                self._changed.notify_all()
+            return False
+        return True
+
+    def _note_bad(self, row: int, reason: str) -> None:
+        self.bad[row] = reason
+        self._on_bad(row, reason)
+
+    def _fill(self, row: int) -> str:
+        """Have the row in the file; why it cannot be there, or nothing."""
+        place = row * self._row
+        with disk_errors(self._place, REMEDY):
+            known = int.from_bytes(os.pread(self._rows, 8, 8 * row), "little")
+            if known & _THERE and zlib.crc32(_read_all(self._pixels, self._row, place)) == known & 0xFFFFFFFF:
+                return ""
+        data = self._decode(row)
+        if isinstance(data, Missing):
+            self._lasting &= data.ever
+            return data.why
+        with disk_errors(self._place, REMEDY):
+            # Written, not mapped: where the disk is full a write fails, a mapped page kills the process.
+            _write_all(self._pixels, data, place)
+            _write_all(self._rows, (_THERE | zlib.crc32(data)).to_bytes(8, "little"), 8 * row)
+        return ""
+
+    def _finish(self) -> None:
+        """All is decoded: say so, once it is on the disk."""
+        if not self._lasting:
+            return  # the next process finds other files, and another store
+        with contextlib.suppress(HeirloomError), disk_errors(self._place):  # that only costs time, later
+            os.fsync(self._pixels)
+            facts = {"shape": self._shape, "bad": self.bad}
+            write_atomically(self._place / "facts.json", json.dumps(facts).encode())
+
+
+_setting = threading.Lock()
+
+
+def _work(store: "weakref.ref[Store]") -> None:
+    """Decode rows until there are none, or nobody has the store any more."""
+    with _setting:
+        # Each of our threads is one already: torch shall not start more from it. What it is told here holds
+        # for threads to come as well, so another one puts that right.
+        others = torch.get_num_threads()
+        torch.set_num_threads(1)
+        again = threading.Thread(target=torch.set_num_threads, args=(others,))
+        again.start()
+        again.join()
+    while (here := store()) is not None and here.one():
+        del here
+
+
+def _complete(place: Path, shape: tuple[int, ...]) -> dict[int, str] | None:
+    """The bad rows of a store in which all is decoded, or None if there is none, or it is not whole."""
+    try:
+        facts = json.loads((place / "facts.json").read_bytes())
+        bad = {int(row): str(reason) for row, reason in facts["bad"].items()}
+        whole = tuple(facts["shape"]) == shape and all(0 <= row < shape[0] for row in bad)
+        return bad if whole and (place / "images.u8").stat().st_size == int(np.prod(shape)) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _begun(place: Path, count: int, row: int) -> bool:
+    """Whether a store was begun there, and its files have their full length."""
+    try:
+        sizes = [(place / name).stat().st_size for name in ("images.u8", "rows.u64")]
+    except OSError:
+        return False
+    if sizes != [count * row, 8 * count]:
+        return False
+    (place / "facts.json").unlink(missing_ok=True)  # it is damaged
+    return True
+
+
+def _begin(place: Path, count: int, row: int) -> None:
+    """Make the folder with files of their full length, so that a full disk is noticed now."""
+    _sweep(place.parent)
+    needed, free = (row + 8) * count, shutil.disk_usage(place.parent).free
+    if free < needed:
+        raise HeirloomError(
+            "E-disk",
+            "no room for the decoded images",
+            where=str(place.parent),
+            why=f"{needed:,} bytes are needed, {free:,} are free",
+            remedy=REMEDY,
+        )
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        for name, size in (("images.u8", count * row), ("rows.u64", 8 * count)):
+            with (temporary / name).open("wb") as file:
+                if size and hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, size)
+                file.truncate(size)
+        if place.exists() and not _begun(place, count, row):  # damaged
+            shutil.rmtree(place)
+        try:
+            temporary.replace(place)
+        except OSError:
+            if not _begun(place, count, row):  # else another process was quicker
+                raise
+        sync_folder(place.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _map(path: Path) -> Tensor:
+    """The bytes of a file as a tensor. Pages that are written to are copied: no tensor changes the file."""
+    with path.open("rb") as file:
+        if sys.platform == "linux":  # else a file larger than the memory is refused, for fear of such copies
+            flags = mmap.MAP_PRIVATE | _NO_RESERVE
+            mapped = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE)
+        else:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    return torch.frombuffer(mapped, dtype=torch.uint8)
+
+
+def _read_all(handle: int, size: int, place: int) -> bytes:
+    parts: list[bytes] = []
+    while size and (part := os.pread(handle, size, place)):
+        parts.append(part)
+        size, place = size - len(part), place + len(part)
+    return b"".join(parts)
+
+
+def _write_all(handle: int, data: Any, place: int) -> None:
+    view = memoryview(data)
+    while view:
+        done = os.pwrite(handle, view, place)
+        view, place = view[done:], place + done
+
+
+def _close(*handles: int) -> None:
+    for handle in handles:
+        os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left, and stores that were not used for long. Only our own names."""
+    for path in folder.iterdir():
+        begun = re.fullmatch(r"\.[0-9a-f]{64}\.(\d+)\.(?:\d+\.)?tmp", path.name)
+        left = begun is not None and not _runs(int(begun[1]))
+        if left or (re.fullmatch(r"[0-9a-f]{64}", path.name) and _days(path) > UNUSED_DAYS):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _days(path: Path) -> float:
+    try:
+        return (time.time() - path.stat().st_mtime) / 86_400
+    except OSError:
+        return 0.0
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

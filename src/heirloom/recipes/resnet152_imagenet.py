@@ -1,0 +1,14 @@
+"""ResNet-152 on ImageNet.
+
+Source: as `resnet50_imagenet`.
+Departs: as there.
+Cost: days on an accelerator; not run here.
+"""
+
+import dataclasses
+
+from heirloom.recipes.published import Published
+from heirloom.recipes.resnet50_imagenet import RECIPE as RESNET50
+
+RECIPE = dataclasses.replace(RESNET50, model="resnet152")
+PUBLISHED = Published(0.7857, "He et al. 2015, table 3: 21.43 % error", "top1@val:10view")

@@ -1,0 +1,14 @@
+"""ResNeXt-101 (32 x 4d) on ImageNet.
+
+Source: as `resnext50_32x4d_imagenet`.
+Departs: as there.
+Cost: days on an accelerator; not run here.
+"""
+
+import dataclasses
+
+from heirloom.recipes.published import Published
+from heirloom.recipes.resnext50_32x4d_imagenet import RECIPE as RESNEXT50
+
+RECIPE = dataclasses.replace(RESNEXT50, model="resnext101_32x4d")
+PUBLISHED = Published(0.788, "authors' README: ResNeXt-101 (32x4d), 21.2 % error", "top1@val:center")

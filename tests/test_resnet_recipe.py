@@ -1,0 +1,45 @@
+"""The published recipe of ResNet-20, 200 updates beside a plain loop that was written from the paper."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "accept"))
+import plain_resnet20
+
+from heirloom import job
+from heirloom.data import Dataset, Split
+from heirloom.data.cifar import CLASSES
+from heirloom.recipes import find_recipe
+
+PUBLISHED = find_recipe("resnet20_cifar10")[1]
+
+
+def splits(count: int) -> Split:
+    """Smooth noise with a little of its class in it: three passes can learn it, and no two images agree."""
+    chance = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 10, (count,), generator=chance)
+    colours = torch.rand(10, 3, 1, 1, generator=chance)
+    noise = torch.rand(count, 3, 8, 8, generator=chance)
+    noise = torch.nn.functional.interpolate(noise, (32, 32), mode="bilinear")
+    return Split((colours[labels] + 2 * noise).mul(85).to(torch.uint8), labels)
+
+
+def test_200_updates_equal_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 2 images an update, and the rate in proportion; accept/plain_resnet20.py has 128, and real ones.
+
+    It must be in proportion: a rate of 0.1 for a few images makes of a rounding another training.
+    """
+    train, val = splits(300), splits(20)
+    dataset = Dataset("cifar10", CLASSES["cifar10"], {"train": train, "val": val, "test": val})
+    monkeypatch.setattr(job, "load_data", lambda name, **_: dataset)
+    recipe = dataclasses.replace(PUBLISHED, batch_size=2, lr=0.1 * 2 / 128)
+    both = dataset.split("train+val")
+    loss, number = plain_resnet20.apart(recipe, both, 200)
+    assert loss < plain_resnet20.BOUND
+    assert number < plain_resnet20.BOUND
+    other = dataclasses.replace(recipe, weight_decay=2e-4)
+    assert plain_resnet20.apart(other, both, 10)[1] > plain_resnet20.BOUND  # it is no empty comparison
