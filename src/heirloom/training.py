@@ -17,7 +17,7 @@ import torch
 
 from heirloom.checkpoints import Checkpoint, newest_checkpoint, save_checkpoint
 from heirloom.data import absolute
-from heirloom.data.listing import bad_files_csv
+from heirloom.data.listing import bad_note
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import kept_of
 from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step, as_line
@@ -101,8 +101,7 @@ def _train(
     job.begin()  # all that can fail on wrong input fails now, before a folder is made
     kernels = native.find() if natively and job.natively() else PLAIN
     run = create_run(recipe, name, place, threads, out, kernels, start)
-    if job.bad_files:
-        write_atomically(run.path / "bad_files.csv", bad_files_csv(job.bad_files))
+    run.write_bad_files(job.bad_files)
     return _go(run, job, threads, helpers, kernels, checkpoint_every, [])
 
 
@@ -253,7 +252,7 @@ def _steps(
     if checkpoint and checkpoint.best:  # the file may be of an epoch that is about to be repeated, or gone
         write_atomically(best_file, checkpoint.best)
     saved, saved_at, took = (step if checkpoint else -1), time.monotonic(), 0.0
-    every = max(1, job.steps_per_epoch // LINES_PER_EPOCH)
+    every, known = max(1, job.steps_per_epoch // LINES_PER_EPOCH), len(job.bad_files)
 
     def save() -> None:
         nonlocal saved, saved_at, took
@@ -283,6 +282,8 @@ def _steps(
         yield started
         job.train_mode()
         began = time.monotonic()
+        if step < job.steps:
+            run.write_bad_files(job.bad_files)  # an interrupted run may have known fewer
         while step < job.steps and not stopped:
             update = job.update(step)
             epoch = step // job.steps_per_epoch
@@ -298,6 +299,9 @@ def _steps(
             ended = step % job.steps_per_epoch == 0 or step == job.steps
             if ended:
                 val_loss, value = _validate(job)
+                more, known = job.bad_files[known:], len(job.bad_files)
+                if more:  # what decoding alone found
+                    run.write_bad_files(job.bad_files)
                 job.validated(value, step)
                 seconds, mean = round(time.monotonic() - began, 3), mean | {f"val_{word}": value}
                 epoch_event = Epoch(
@@ -320,6 +324,8 @@ def _steps(
             yield event
             if ended:
                 yield epoch_event
+                if more:
+                    yield Note(bad_note(more))
             if saved == step:
                 yield Saved(step)
     except GeneratorExit:
