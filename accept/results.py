@@ -39,6 +39,8 @@ IMPORTED = Path(__file__).with_name("imported.csv")
 """What imported.py found."""
 PCA = Path(__file__).with_name("pca.csv")
 """What pca.py found."""
+PHOTOGRAPHS = Path(__file__).with_name("photographs.csv")
+"""What photographs.py found."""
 
 
 def check_recipe(path: Path, recipe: Recipe, seed: int) -> None:
@@ -134,6 +136,7 @@ def page(lines: Sequence[Line], plan: Sequence[Row]) -> str:
         parts["conditions"] = _table(["", "runs", *CONDITIONS], rows)
     parts["not_run"] = "".join(_not_run(row, lines) for row in plan) + _unplanned(plan)
     parts["imported"] = _imported(read_csv(IMPORTED))
+    parts["photographs"] = _photographs(read_csv(PHOTOGRAPHS) if PHOTOGRAPHS.exists() else [])
     text = REMARKS.read_text(encoding="utf-8")
     told = [(line, letters[each]) for line, each in zip(lines, sets, strict=True)]
     classified = [(line, letter) for line, letter in told if measure([line]) is ACCURACY]
@@ -218,6 +221,14 @@ def _errors(row: Row, lines: Sequence[Line], known: Line) -> list[str]:
 
 def _errors_between(low: float, high: float) -> str:
     return f"{ERROR.text(low)} to {ERROR.text(high)}"
+
+
+def _photographs(lines: Sequence[Line]) -> str:
+    """The table of what photographs.py found."""
+    heads = ["what", "network", "photographs", "epochs", "minutes", "found", "must be", "holds"]
+    keys = ("what", "model", "images", "epochs", "minutes", "found", "must_be", "holds")
+    rows = [[f"`{line[key]}`" if key == "model" else line[key] for key in keys] for line in lines]
+    return _table(heads, rows) if rows else "Not run.\n"
 
 
 def _imported(lines: Sequence[Line]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from heirloom.data import is_path, short_name
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS, UNPUBLISHED, takes
+from heirloom.recipes.finetuning import finetuning
 from heirloom.recipes.photographs import photographs, reads_photographs
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
@@ -66,6 +67,7 @@ RECIPES = (
     "resnet101_imagenet",
     "resnet152_imagenet",
     "resnet20_cifar10",
+    "resnet20_cifar10_fast",
     "resnet32_cifar10",
     "resnet44_cifar10",
     "resnet56_cifar10",
@@ -86,6 +88,8 @@ RECIPES = (
     "resnet110_stochastic_cifar10",
     "fractalnet20_cifar10",
     "alexnet_cifar_bn_cifar10",
+    "alexnet_cifar_bn_cifar10_fast",
+    "lenet5_relu_max_cifar10",
 )
 """Names of the recipes; each is a file of this folder."""
 
@@ -93,9 +97,10 @@ RECIPES = (
 def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()) -> tuple[str, Recipe]:
     """A recipe and its name, found by the name of a recipe, of a model, or of a ``.json`` file.
 
-    A model's own recipe for that data set is taken where there is one, else a general recipe:
-    for photographs where the data is a path, the model reads them and begins with no weights; to reconstruct
-    where the model is a published one that has no classes; to classify else.
+    A model's own recipe for that data set is taken where there is one, else a general recipe: for images of
+    one's own, to go on from weights (`heirloom.recipes.finetuning`) where the settings name some, or
+    `heirloom.recipes.photographs` where the model reads such; to reconstruct where the model is a published
+    one that has no classes; to classify else.
 
     Args:
         name: Name of a recipe or a model, ``file.py:Class``, or a ``recipe.json``.
@@ -144,7 +149,9 @@ def _find(name: str, data: str | None, begun: bool) -> tuple[str, Recipe]:
     recipe = Recipe(model=name, data=data)
     if name in MODELS and not takes(name, "num_classes"):
         recipe = recipe.changed(["task=reconstruct"])
-    elif is_path(data) and not begun and reads_photographs(name):
+    elif begun and is_path(data):
+        recipe = finetuning(name, data)
+    elif is_path(data) and reads_photographs(name):
         recipe = photographs(name, data)
     return run_name(recipe), recipe
 
