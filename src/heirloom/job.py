@@ -32,6 +32,7 @@ from heirloom.finetuning import (
     start_from,
     start_notes,
     start_preprocess,
+    with_new_rates,
 )
 from heirloom.kernels import native
 from heirloom.layers import Conv2d, TableConv2d
@@ -121,7 +122,7 @@ class Job:
             )
         self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
-            self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
+            self.optimizer = OPTIMIZERS[recipe.optimizer](with_new_rates(recipe, new), self.model)
         self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
         self.steps = self.steps_per_epoch * recipe.epochs
         if recipe.max_steps:
