@@ -57,9 +57,9 @@ def _conv(maps: int, out: int, stride: int) -> nn.Conv2d:
     return nn.Conv2d(maps, out, 3, stride, padding=1, bias=False)
 
 
-def rate(step: int) -> float:
+def rate(step: int, first: float = 0.1) -> float:
     """The paper's: 0.1, divided by ten after 32,000 and 48,000 updates."""
-    return 0.1 if step < 32_000 else 0.01 if step < 48_000 else 0.001
+    return first if step < 32_000 else first / 10 if step < 48_000 else first / 100
 
 
 def plain(
@@ -67,23 +67,25 @@ def plain(
     labels: NDArray[np.int64],
     start: list[Tensor],
     steps: int,
-    batch: int,
-    seed: int,
+    batch: int = 128,
+    lr: float = 0.1,
+    seed: int = 0,
 ) -> tuple[list[float], list[Tensor]]:
     """The losses of a training, and its last state, from a first one (as ``state_dict`` orders it)."""
     net = Net().double()
     with torch.no_grad():
         for own, value in zip(net.state_dict().values(), start, strict=True):
             own.copy_(value)
-    optimizer = torch.optim.SGD(net.parameters(), lr=rate(0), momentum=0.9, weight_decay=1e-4)
-    mean = images.mean(0, dtype=np.float64) / 255
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9, weight_decay=1e-4)
+    grey = np.float32(255)  # the network's input is single precision, as in any training
+    mean = (images.mean(0, dtype=np.float64) / 255).astype(np.float32)
     losses: list[float] = []
     for step, (numbers, epoch) in zip(range(steps), _batches(len(images), batch, seed), strict=False):
         for group in optimizer.param_groups:
-            group["lr"] = rate(step)
+            group["lr"] = rate(step, lr)
         x = np.stack(
             [
-                _cropped(images[number] / 255 - mean, *(int(place) for place in places), bool(flip))
+                _cropped(images[number] / grey - mean, *(int(place) for place in places), bool(flip))
                 for number, places, flip in zip(
                     numbers,
                     whole(seed, epoch, numbers, (8, 8)),
@@ -92,7 +94,7 @@ def plain(
                 )
             ]
         )
-        loss = F.cross_entropy(net(torch.from_numpy(x)), torch.from_numpy(labels[numbers]))
+        loss = F.cross_entropy(net(torch.from_numpy(x).double()), torch.from_numpy(labels[numbers]))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -109,9 +111,9 @@ def _batches(count: int, batch: int, seed: int) -> Iterator[tuple[NDArray[np.int
         epoch += 1
 
 
-def _cropped(image: NDArray[np.float64], top: int, left: int, flip: bool) -> NDArray[np.float64]:
+def _cropped(image: NDArray[np.float32], top: int, left: int, flip: bool) -> NDArray[np.float32]:
     """32 x 32 pixels of an image that has 4 zeros on each side."""
-    padded = np.zeros((3, 40, 40))
+    padded = np.zeros((3, 40, 40), np.float32)
     padded[:, 4:36, 4:36] = image
     crop = padded[:, top : top + 32, left : left + 32]
     return crop[:, :, ::-1] if flip else crop
@@ -132,7 +134,7 @@ def apart(recipe: Recipe, split: Split, steps: int) -> tuple[float, float]:
     """The largest differences of losses, and of numbers of the last state, from what the plain loop has."""
     first, losses, last = ours(recipe, steps)
     images, labels = split.images.numpy(), split.labels.numpy()
-    plain_losses, plain_last = plain(images, labels, first, steps, recipe.batch_size, recipe.seed)
+    plain_losses, plain_last = plain(images, labels, first, steps, recipe.batch_size, recipe.lr, recipe.seed)
     far = max(abs(a - b) for a, b in zip(losses, plain_losses, strict=True))
     return far, max(float((a - b).abs().max()) for a, b in zip(last, plain_last, strict=True))
 

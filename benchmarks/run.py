@@ -11,10 +11,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import counting, lrn, machine, process, step
+from benchmarks import alexnet, counting, loading, lrn, machine, process, step
 from benchmarks.running import run
 
-WORKLOADS = {"process": process, "step": step, "lrn": lrn, "counting": counting}
+WORKLOADS = {
+    "process": process,
+    "step": step,
+    "lrn": lrn,
+    "counting": counting,
+    "loading": loading,
+    "alexnet": alexnet,
+}
 QUIET = 0.1
 """Share of one core that others may take before the table says that the machine was not quiet."""
 

@@ -1,6 +1,8 @@
 """Every setting of the benchmarks that is not a recipe's own, in one place. Imports no torch."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 TARGET = 0.99
@@ -77,3 +79,27 @@ LAYER_SIZES = {"32x96x55x55": (32, 96, 55, 55), "32x256x27x27": (32, 256, 27, 27
 
 LAYER_WARM_UP, LAYER_PASSES = 2, 7
 """Of workload ``lrn``: passes before those that are timed, and those."""
+
+POLICIES = {"crop": "alexnet_geometry", "area": "crop_mirror"}
+"""Of workload ``loading``: how a batch is cut -> our augmentation nearest to the peer's transforms."""
+
+BATCH, COPIES, LATER = 64, 3, 3
+"""Of workload ``loading``: images of a batch, names of each photograph, epochs after the first."""
+
+WORKERS = (0, 1, 2, 4)
+"""Of workload ``loading``: processes of the peer's loader; the best number is its figure."""
+
+ALEXNET = {32: (3, 20), 128: (2, 5)}
+"""Of workload ``alexnet``: batch -> the peer's updates before the clock starts, and those that are timed."""
+
+ALEXNET_WORKERS = (0, 2)
+"""Of the peer's loader."""
+
+
+def photographs() -> Path:
+    """A folder of photographs below a data root: 700 of ten classes in ``train/``, and ``val/``."""
+    roots = [Path(root) for root in os.environ.get("HEIRLOOM_DATA", "").split(os.pathsep) if root]
+    for path in (root / "photos" / "imagewoof" for root in roots):
+        if path.is_dir():
+            return path
+    raise SystemExit("no photos/imagewoof below HEIRLOOM_DATA")

@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 import heirloom
-from benchmarks import counting, lrn, process, step
+from benchmarks import alexnet, counting, lrn, process, step
 from benchmarks.comparing import markdown, ratio, spread
+from benchmarks.peers.deck_alexnet import AlexNet, Folder, accuracy
 from benchmarks.peers.official_mnist import Net
 from benchmarks.peers.plain_lenet5 import LeNet5, map_loss, relu_max
 from benchmarks.peers.vision import ready
@@ -61,6 +62,31 @@ def test_plain_relu_max_is_lenet5_relu_max() -> None:
     plain.load_state_dict(dict(zip(plain.state_dict(), ours.state_dict().values(), strict=True)))
     images = torch.randn(2, 1, 32, 32)
     torch.testing.assert_close(plain(images), ours(images))
+
+
+def test_the_decks_alexnet_is_the_papers_but_for_input_and_normalisation() -> None:
+    with torch.device("meta"):
+        theirs, ours = AlexNet(1000), heirloom.create_model("alexnet")
+    assert [p.shape for p in theirs.parameters()] == [p.shape for p in ours.parameters()]
+    assert sum(p.numel() for p in theirs.parameters()) == 60_965_224
+    assert theirs(torch.zeros(2, 3, 227, 227, device="meta")).shape == (2, 1000)
+
+
+def test_the_example_reads_a_folder(tmp_path: Path) -> None:
+    for name, grey in (("a", 0), ("b", 255)):
+        (tmp_path / name).mkdir()
+        Image.new("L", (300, 260), grey).save(tmp_path / name / "1.png")
+    (black, first), (white, second) = Folder(tmp_path)[0], Folder(tmp_path)[1]
+    assert (first, second) == (0, 1)
+    assert black.shape == white.shape == (3, 227, 227)
+    low, high = (
+        (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225),
+        (0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225),
+    )
+    torch.testing.assert_close(black.mean((1, 2)), torch.tensor(low))
+    torch.testing.assert_close(white.mean((1, 2)), torch.tensor(high))
+    scores = torch.tensor([[3.0, 2.0, 1.0], [1.0, 3.0, 2.0], [2.0, 1.0, 3.0]])
+    assert accuracy(scores, torch.tensor([0, 2, 1]), (1, 2)) == pytest.approx([100 / 3, 200 / 3])
 
 
 def test_the_peers_read_the_same_pixels() -> None:
@@ -153,6 +179,23 @@ def test_the_page_compares_layers() -> None:
     line = ((1.0, '{"milliseconds": 12.345}'),)
     assert lrn.read(Outcome(line, 1.0, None, "")) == {"milliseconds": 12.35}
     assert len(lrn.contenders(quick=True)) == 16
+
+
+def test_the_page_compares_alexnets() -> None:
+    timings = [
+        {"program": program, "network": "32", "variant": variant, "round": 0, "failed": ""}
+        | {"images_per_second": value}
+        for program, variant, value in (
+            ("heirloom", "folder", 42.0),
+            ("peer", "dummy, 0 workers", 20.0),
+            ("peer", "dummy, 2 workers", 21.0),
+            ("peer", "folder, 0 workers", 14.0),
+        )
+    ]
+    found = alexnet.tables(timings)
+    assert "| 32 | peer | dummy, 2 workers | 21.0 (21.0 to 21.0) | 2.00 (2.00 to 2.00) |" in found
+    assert "| 32 | peer | folder, 0 workers | 14.0 (14.0 to 14.0) | 3.00 (3.00 to 3.00) |" in found
+    assert len(alexnet.contenders(quick=False)) == 10
 
 
 def test_what_processes_print_is_read() -> None:

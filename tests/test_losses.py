@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from heirloom.losses import LOSSES, RUBBISH, loss_of
-from heirloom.optimizers import OPTIMIZERS
+from heirloom.optimizers import LARGE, OPTIMIZERS
 from heirloom.recipes import Recipe, find_recipe
 from heirloom.schedules import learning_rate, set_rates
 
@@ -115,6 +115,30 @@ def test_optimizers_are_pytorchs_bit_by_bit(name: str, theirs: Callable[..., tor
             optimizer.step()
     for first, second in zip(net.parameters(), twin.parameters(), strict=True):
         assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["sgd", "nesterov"])
+def test_a_large_parameter_is_moved_likewise(name: str) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Linear(1009, 1000).double()  # the weights in one pass, the biases in several
+    assert net.weight.numel() >= LARGE > net.bias.numel()
+    twin = copy.deepcopy(net)
+    recipe = Recipe(
+        "lenet5", "digits", optimizer=name, lr=0.1, momentum=0.7, weight_decay=0.01, schedule="constant"
+    )  # type: ignore[arg-type]
+    nesterov = name == "nesterov"
+    ours = OPTIMIZERS[name](recipe, net)
+    other = torch.optim.SGD(twin.parameters(), 0.1, momentum=0.7, weight_decay=0.01, nesterov=nesterov)
+    x = torch.randn(4, 1009).double()
+    for step in range(5):
+        set_rates(ours, recipe, step, 5, 5)
+        for optimizer, model in ((ours, net), (other, twin)):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+    assert ours.state[net.weight]["momentum_buffer"].shape == net.weight.shape
+    for first, second in zip(net.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=1e-14)
 
 
 def test_sgd_is_caffes_with_its_bias_rate_and_a_changing_schedule() -> None:

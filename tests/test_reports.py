@@ -170,7 +170,9 @@ def test_classes_and_summary_are_those_of_the_files(run, page):
     for row, each in zip(page.tables["classes"][0][1:], answers(run)["per_class"], strict=True):
         assert row[0] == each["class"]
         assert row[1] == f"{100 * each['correct'] / each['n']:.2f} %"
-        assert row[4:] == [str(each["correct"]), str(each["n"])]
+        said = [each["precision"], each["f1"]]
+        shares = ["–" if value is None else f"{100 * value:.2f} %" for value in said]
+        assert row[4:] == [str(each["correct"]), str(each["n"]), *shares]
     table = page.tables["network"][0]
     params = table[0].index("params")
     assert sum(int(row[params].replace(",", "")) for row in table[1:-1]) == 61_706
@@ -213,8 +215,9 @@ def test_can_be_read_without_eyes(page):
     assert [tag for tag, _ in page.tags].count("h1") == 1
     assert all(attrs.get("alt") for tag, attrs in page.tags if tag == "img")
     charts = [attrs for tag, attrs in page.tags if tag == "svg"]
-    assert len(charts) == 2
-    assert all(re.search(r"training [\d.]+", chart["aria-label"]) for chart in charts)
+    assert len(charts) == 3
+    assert all(re.search(r"training [\d.]+", chart["aria-label"]) for chart in charts[:2])
+    assert re.search(r"at \d+ % \(\d+\)", charts[2]["aria-label"])
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     links = {attrs["href"][1:] for tag, attrs in page.tags if tag in ("a", "use") and "href" in attrs}
@@ -227,7 +230,8 @@ def test_equal_runs_give_equal_bytes(run, tmp_path):
     report(tmp_path / "elsewhere")
     after = [tmp_path / "elsewhere" / "report.html", *(tmp_path / "elsewhere" / "pictures").iterdir()]
     assert {p.name: p.read_bytes() for p in after} == before
-    assert set(before) == {"report.html", "curves.svg", "filters.png", "confusion.svg", "mistakes.png"}
+    drawn = {"curves.svg", "filters.png", "confusion.svg", "mistakes.png", "calibration.svg"}
+    assert set(before) == {"report.html", *drawn}
 
 
 def test_text_from_outside_is_text(evaluated):
@@ -264,7 +268,52 @@ def test_a_thousand_classes_with_long_names(evaluated):
 
 def test_class_without_images(evaluated):
     page = Page(evaluated(["seen", "never seen"], [(0, 0, 0.9), (0, 1, 0.1)]) / "report.html")
-    assert page.tables["classes"][0][2] == ["never seen", "–", "", "–", "0", "0"]
+    assert page.tables["classes"][0][2] == ["never seen", "–", "", "–", "0", "0", "0.00 %", "0.00 %"]
+
+
+def test_calibration_is_that_of_the_evaluation(run, page):
+    found = answers(run)["calibration"]
+    assert f"{100 * found['ece']:.2f} points" in page.words["calibration"]
+    filled = [each for each in found["reliability"] if each["n"]]
+    shown = page.tables["calibration"][0][1:]
+    assert [row[1] for row in shown] == [f"{each['n']:,}" for each in filled]
+    assert [row[3] for row in shown] == [f"{100 * each['accuracy']:.2f} %" for each in filled]
+    assert (run / "pictures" / "calibration.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_other_metrics_and_the_published_one(run, tmp_path):
+    path = shutil.copytree(run, tmp_path / "copy")
+    place = path / "evaluations" / "test-center.json"
+    best = answers(run)["metrics"]["top5@test:center"]
+    beside = {"difference": None, "text": "published 50.00 % (top1@test:10view, x): not compared, because"}
+    place.write_text(json.dumps(answers(run) | {"published": beside}))
+    words = Page(report(path)).words[""]
+    assert f"top5@test:center {100 * best['value']:.2f} %" in words
+    assert beside["text"] in words
+    ten = answers(run) | {"metrics": {"top1@test:10view": best}}
+    ten["published"] = {
+        "difference": 0.1,
+        "text": "published 50.00 % (top1@test:10view, x): 10.00 points more",
+    }
+    (path / "evaluations" / "test-10view.json").write_text(json.dumps(ten))
+    words = Page(report(path)).words[""]
+    assert f"top1@test:10view {100 * best['value']:.2f} %" in words
+    assert "10.00 points more" in words
+    assert "not compared" not in words
+
+
+def test_an_evaluation_of_before(run, tmp_path):
+    """Written when there was neither calibration nor a best five."""
+    path = shutil.copytree(run, tmp_path / "copy")
+    found = answers(run)
+    old = {key: found[key] for key in ("schema", "model", "data", "split", "n", "confusion")}
+    old["metrics"] = {"top1@test:center": found["metrics"]["top1@test:center"]}
+    old["per_class"] = [{key: each[key] for key in ("class", "correct", "n")} for each in found["per_class"]]
+    (path / "evaluations" / "test-center.json").write_text(json.dumps(old))
+    page = Page(report(path))
+    assert "calibration" not in page.words
+    assert page.tables["classes"][0][1][0] == found["per_class"][0]["class"]
+    assert not (path / "pictures" / "calibration.svg").exists()
 
 
 NETWORKS = """

@@ -29,14 +29,17 @@ def splits(count: int) -> Split:
 
 
 def test_200_updates_equal_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 4 images an update, so that it is quick; accept/plain_resnet20.py has all 128, and real images."""
+    """With 2 images an update, and the rate in proportion; accept/plain_resnet20.py has 128, and real ones.
+
+    It must be in proportion: a rate of 0.1 for a few images makes of a rounding another training.
+    """
     train, val = splits(300), splits(20)
     dataset = Dataset("cifar10", CLASSES["cifar10"], {"train": train, "val": val, "test": val})
-    monkeypatch.setattr(job, "load_data", lambda name: dataset)
-    recipe = dataclasses.replace(PUBLISHED, batch_size=4)
+    monkeypatch.setattr(job, "load_data", lambda name, **_: dataset)
+    recipe = dataclasses.replace(PUBLISHED, batch_size=2, lr=0.1 * 2 / 128)
     both = dataset.split("train+val")
     loss, number = plain_resnet20.apart(recipe, both, 200)
     assert loss < plain_resnet20.BOUND
     assert number < plain_resnet20.BOUND
     other = dataclasses.replace(recipe, weight_decay=2e-4)
-    assert plain_resnet20.apart(other, both, 20)[1] > plain_resnet20.BOUND  # it is no empty comparison
+    assert plain_resnet20.apart(other, both, 10)[1] > plain_resnet20.BOUND  # it is no empty comparison

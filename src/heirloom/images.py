@@ -15,6 +15,8 @@ a PNG by its checksums, which Pillow skips. Damaged metadata beside good pixels 
 """
 
 import contextlib
+import importlib
+import importlib.util
 import io
 import threading
 import warnings
@@ -23,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -42,6 +44,9 @@ SUFFIXES = frozenset(
     [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"]
 )
 """What counts as an image in a folder. A file that is named may bear any name."""
+
+_simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_spec("simplejpeg") else None
+"""The extra ``fast``: twice as quick for JPEG, the same pixels."""
 
 _STRIP = 2**20
 """Pixels that are brought to grey or RGB at once, so that a large image needs little more than itself."""
@@ -176,11 +181,34 @@ def _read(data: bytes, name: str, least: int) -> Picture:
     (width, height), mode = image.size, image.mode
     if least:
         image.draft(mode, (least, least))
+    if image.size == (width, height) and (quick := _quickly(image, data)) is not None:
+        return _pictured(image, quick, mode, (width, height))
     image.load()
     if image.format in ("JPEG", "MPO") and mode == "CMYK" and "adobe" not in image.info:
         image = _inverted(image)  # Pillow takes every one for Adobe's
-    orientation = _orientation(image)
-    pixels = _turned(_converted(image, *_png_depth(image, data)), orientation)
+    return _pictured(image, _converted(image, *_png_depth(image, data)), mode, (width, height))
+
+
+def _quickly(image: Image.Image, data: bytes) -> Pixels | None:
+    """The pixels (H, W, C) of a plain JPEG by simplejpeg, where it is installed; they are Pillow's.
+
+    None where they are to be read by Pillow, which also says what is wrong with a file.
+    """
+    if _simplejpeg is None or image.format != "JPEG" or image.mode not in ("L", "RGB"):
+        return None
+    try:
+        if _simplejpeg.decode_jpeg_header(data)[:2] != (image.height, image.width):
+            return None
+        pixels: Pixels = _simplejpeg.decode_jpeg(data, "GRAY" if image.mode == "L" else "RGB")
+    except ValueError:
+        return None
+    return pixels
+
+
+def _pictured(image: Image.Image, pixels: Pixels, mode: str, size: tuple[int, int]) -> Picture:
+    """The picture of pixels (H, W, C) as they lie in the file, of ``size`` (width, height)."""
+    (width, height), orientation = size, _orientation(image)
+    pixels = _turned(pixels, orientation)
     size = (width, height) if orientation > 4 else (height, width)
     tensor = torch.from_numpy(pixels).permute(2, 0, 1)
     return Picture(tensor, str(image.format), mode, size, orientation, _animated(image))

@@ -34,6 +34,7 @@ from heirloom.finetuning import (
     start_preprocess,
     with_new_rates,
 )
+from heirloom.kernels import native
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import with_heads
@@ -171,7 +172,7 @@ class Job:
         if self.train.gate:
             self.train.gate.begin(order)
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Images and labels of an update: some batches are made ready at once, which is quicker."""
         epoch, batch = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
@@ -184,7 +185,8 @@ class Job:
             # The bad ones are left out where they stand: nothing else moves.
             batches = [self.train.good(one) for one in index.split(self.batch_size)]
             chosen, sizes = torch.cat(batches).to(self.device), [len(one) for one in batches]
-            images = self._images(chosen, epoch).contiguous(memory_format=self._format)
+            with native.active(torch.get_num_threads()) if self.train.gate else contextlib.nullcontext():
+                images = self._images(chosen, epoch).contiguous(memory_format=self._format)
             labels = self.train.labels.index_select(0, chosen)
             self._block = block
             self._ready_made = list(zip(images.split(sizes), labels.split(sizes), strict=True))
@@ -195,8 +197,9 @@ class Job:
         train, preprocess, rows = self.train, self.card.preprocess, None
         images = train.images
         if train.gate and not self.augmentation.cuts:
-            images, rows = preprocess.fit(images.index_select(0, index)), torch.arange(len(index))
-        chosen = Chosen(images, index, self.recipe.seed, epoch, self.device, train.shapes, rows)
+            images, rows = preprocess.fit(images.index_select(0, index.cpu())), torch.arange(len(index))
+        seed, layout = self.recipe.seed, self._format
+        chosen = Chosen(images, index, seed, epoch, self.device, train.shapes, rows, layout)
         return self.augmentation(chosen, preprocess)
 
     def _estimate_curvature(self) -> None:
@@ -213,7 +216,7 @@ class Job:
     def update(self, step: int) -> Update:
         """Update number ``step``, counted from 0."""
         recipe = self.recipe
-        images, labels = self._batch(step)
+        images, labels = self.batch(step)
         if not len(labels):  # all of its files are bad
             return Update(0.0, 0.0, 0, recipe.lr)
         if recipe.optimizer == "sdlm" and step % self.steps_per_epoch == 0:

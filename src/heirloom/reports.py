@@ -22,6 +22,7 @@ from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
 from heirloom.figures.reconstructions import chosen, read_examples
 from heirloom.figures.writing import png_on_white
 from heirloom.files import disk_errors, write_atomically
+from heirloom.protocols import PROTOCOLS
 from heirloom.report_page import Findings, Judged, report_page
 from heirloom.report_page.answers import Answers
 from heirloom.report_page.reconstructions import Reconstructions
@@ -105,13 +106,20 @@ def _judged(run: Run, loaded: LoadedModel, model: str | None) -> Judged:
         if loaded.card.classes:
             mistakes = worst_mistakes(rows)
             worst = [mistake.index for mistake in mistakes[:MOST_MISTAKES]]
-            return Answers(evaluation, mistakes, fit(images[worst]) if worst else images[:0])
+            shown_worst = fit(images[worst]) if worst else images[:0]
+            return Answers(evaluation, mistakes, shown_worst, _others(run))
         ranked = read_examples(rows)
         shown = [example.index for examples in chosen(ranked).values() for example in examples]
         fitted = fit(images[shown])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise HeirloomError("E-run", "cannot read", where=str(answers), why=str(error)) from error
     return Reconstructions(evaluation, ranked, fitted, _given_back(loaded, fitted))
+
+
+def _others(run: Run) -> tuple[dict[str, Any], ...]:
+    """What was found of the test split by other protocols, where somebody has asked."""
+    names = [f"evaluations/test-{protocol}.json" for protocol in PROTOCOLS if protocol != "center"]
+    return tuple(run.read_json(name) for name in names if (run.path / name).is_file())
 
 
 @torch.no_grad()

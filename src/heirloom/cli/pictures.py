@@ -19,13 +19,24 @@ class ThemeName(StrEnum):
     dark = "dark"
 
 
+class ScaleName(StrEnum):
+    """Over what a scale of colours reaches."""
+
+    map = "map"
+    layer = "layer"
+    net = "net"
+
+
 _KINDS = "; ".join(f"{name}: {kind.says}" for name, kind in PICTURES.items())
 
 
 def draw(
     what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{_KINDS}.")],
     networks: Annotated[
-        list[str], typer.Argument(metavar="MODEL|RUN|FILE...", help="Network, run directory or weights file.")
+        list[str],
+        typer.Argument(
+            metavar="MODEL|RECIPE|RUN|FILE...", help="Network, recipe, run directory or weights file."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="File to write: .svg or .png, a new one.")
@@ -42,6 +53,12 @@ def draw(
     ] = None,
     unit: Annotated[
         str | None, typer.Option(metavar="C,Y,X", help="Unit of a layer: its map, row and column, from 0.")
+    ] = None,
+    scale: Annotated[
+        ScaleName | None, typer.Option(help="What shares one scale of colours; by default a map.")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="Class, by its name or number.")
     ] = None,
     arg: Arguments = None,
     input_size: InputSize = None,
@@ -65,6 +82,8 @@ def draw(
             image=image,
             layers=layer or [],
             unit=_read_unit(unit),
+            scale=scale.value if scale else None,
+            answer=answer,
             input_size=read_size(input_size),
         )
     )

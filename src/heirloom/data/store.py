@@ -171,13 +171,14 @@ class Store:
             with self._changed:
                 if reason:
                     self._note_bad(row, reason)
-                last = self._left == 1
-            if last:
-                self._finish()
-            with self._changed:
                 self._state[row] = _BAD if reason else _GOOD
                 self._left -= 1
+                last = not self._left
                 self._changed.notify_all()
+            if (
+                last
+            ):  # nobody waits for the disk; where the process ends before, the next one sees by the sums
+                self._finish()
         except BaseException as error:  # whoever waits must hear of it
             with self._changed:
                 self._failed = error

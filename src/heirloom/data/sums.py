@@ -26,8 +26,8 @@ from heirloom.images import head_of
 
 SETTLED = 2.0
 """Seconds that a file must be unchanged before what is known of it is kept: a clock ticks in steps."""
-_AHEAD = 4
-"""Files that each thread may be ahead of the reader."""
+_AHEAD, _TOGETHER = 4, 16
+"""How many pieces of work each thread may be ahead of the reader, and files of a piece."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -58,7 +58,7 @@ def sums(root: Path, entries: Sequence[Entry]) -> Iterator[Sum | BadFile]:
     stamps = [_stamp(entry) for entry in entries]
     now = {}
     work = zip(entries, stamps, itertools.repeat(known), strict=False)
-    found_all = told("looking at images", len(entries), in_threads(_sum, work))
+    found_all = told("looking at images", len(entries), in_threads(_sum, work, _TOGETHER))
     for entry, stamp, found in zip(entries, stamps, found_all, strict=True):
         yield found
         if isinstance(found, Sum) and stamp and time.time() - stamp[-1] / 1e9 > SETTLED:
@@ -105,19 +105,24 @@ def _sum(work: tuple[Entry, list[int], dict[str, Any]]) -> Sum | BadFile:
     return Sum(digest, head.channels, head.size)
 
 
-def in_threads(function: Callable[[T], R], work: Iterable[T]) -> Iterator[R]:
-    """Results in the order of the work, some of which is done ahead in threads."""
+def in_threads(function: Callable[[T], R], work: Iterable[T], together: int = 1) -> Iterator[R]:
+    """Results in the order of the work, some of which is done ahead in threads, so many pieces at once."""
     count = threads()
-    waiting: deque[Future[R]] = deque()
+    waiting: deque[Future[list[R]]] = deque()
+
+    def several(items: list[T]) -> list[R]:
+        return [function(item) for item in items]
+
     with ThreadPoolExecutor(count, "heirloom-reading") as pool:
         items = iter(work)
+        parts = iter(lambda: list(itertools.islice(items, together)), [])
         try:
-            for item in itertools.islice(items, count * _AHEAD):
-                waiting.append(pool.submit(function, item))
+            for part in itertools.islice(parts, count * _AHEAD):
+                waiting.append(pool.submit(several, part))
             while waiting:
-                yield waiting.popleft().result()
-                for item in itertools.islice(items, 1):
-                    waiting.append(pool.submit(function, item))
+                yield from waiting.popleft().result()
+                for part in itertools.islice(parts, 1):
+                    waiting.append(pool.submit(several, part))
         finally:
             for future in waiting:
                 future.cancel()

@@ -16,7 +16,8 @@ class Kind:
     Attributes:
         says: What it shows, in half a line.
         made_by: "module:function" below this package; the function makes a `picture.Picture` of an `Asked`.
-        uses: Of what else can be given: ``data``, ``image``, ``layers``, ``unit``. The rest is refused.
+        uses: Of what else can be given: ``data``, ``image``, ``layers``, ``unit``, ``scale``, ``class``. The
+            rest is refused.
         several: Whether it shows several networks together.
     """
 
@@ -27,8 +28,32 @@ class Kind:
 
 
 PICTURES = {
+    "diagram": Kind("the architecture", "diagram:picture"),
+    "shares": Kind("parameters against operations, layer by layer", "shares:picture"),
+    "connections": Kind("which maps a convolution reads", "connections:picture", ("layers",)),
+    "receptive-field": Kind(
+        "what a unit sees of the image", "receptive:picture", ("image", "layers", "unit")
+    ),
+    "augmentation": Kind("what a recipe makes of a training image", "augmented:picture", ("data", "image")),
     "gradients": Kind(
         "how a gradient vanishes on its way back through time", "gradients:picture", ("data",), several=True
     ),
     "unfold": Kind("a cycle, and the chain that it is when it is unfolded", "unfolding:picture"),
+    "filters": Kind("the filters of the first layer, or of another", "kernels:picture", ("layers",)),
+    "activations": Kind(
+        "the maps of each layer for an image", "activations:picture", ("data", "image", "layers", "scale")
+    ),
+    "similarity": Kind("which filters of a layer are nearly the same", "similarity:picture", ("layers",)),
+    "top-patches": Kind(
+        "the patches of a data set that excite a map most", "patches:picture", ("data", "layers", "unit")
+    ),
+    "saliency": Kind(
+        "which part of an image speaks for a class", "saliency:picture", ("data", "image", "layers", "class")
+    ),
+    "film": Kind("the filters of the first layer while a network learned", "film:picture"),
+    "invariance": Kind(
+        "what is still recognised when an image is turned, scaled, shifted or spoilt",
+        "invariance:picture",
+        ("data", "image"),
+    ),
 }

@@ -3,16 +3,18 @@
 import importlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from heirloom.errors import HeirloomError, nearest
 from heirloom.figures import PICTURES
 from heirloom.figures.palette import THEMES
-from heirloom.figures.picture import Asked, Picture, Subject, fresh
+from heirloom.figures.picture import SCALES, Asked, Picture, Subject, fresh
 from heirloom.figures.writing import as_file
 from heirloom.files import is_folder, write_atomically
-from heirloom.models import MODELS
+from heirloom.models import MODELS, arguments
+from heirloom.recipes import RECIPES, find_recipe
 from heirloom.runs import Run
 from heirloom.weights import load_model
 
@@ -29,14 +31,16 @@ def draw(
     image: Path | str | None = None,
     layers: Sequence[str] = (),
     unit: Sequence[int] | None = None,
+    scale: str | None = None,
+    answer: str | None = None,
     input_size: Sequence[int] | None = None,
 ) -> Path:
     """Draw a picture of one or several networks into a file, and its numbers into ``.json`` beside it.
 
     Args:
         what: One of `PICTURES`.
-        networks: Each the name of a network or ``file.py:Class``, which gets the initial weights of seed 0,
-            or a run directory or weights file.
+        networks: Each the name of a network, ``file.py:Class`` or the name of a recipe, which get the initial
+            weights of seed 0; or a run directory or weights file.
         out: File to write, ``.svg`` or ``.png``; neither it nor the file of its numbers may exist.
         data: Name of a data set for pictures that need images; by default a run's own, else digits.
         args: Arguments of `create_model` for networks that are named.
@@ -45,6 +49,8 @@ def draw(
         image: File with an image, for pictures of what one image does.
         layers: Names of layers, for pictures of some of them.
         unit: (C, Y, X), for pictures of one unit: its map, row and column.
+        scale: ``map``, ``layer`` or ``net``: what shares one scale of colours; by default a map.
+        answer: Name or index of a class, for pictures of what speaks for it.
         input_size: (C, H, W) for a named network that does not say it itself.
 
     Returns:
@@ -59,6 +65,8 @@ def draw(
         raise HeirloomError("E-usage", f"unknown picture {what!r}", why=nearest(what, PICTURES))
     if theme not in THEMES:
         raise HeirloomError("E-usage", f"unknown theme {theme!r}", why=nearest(theme, THEMES))
+    if scale is not None and scale not in SCALES:
+        raise HeirloomError("E-usage", f"unknown scale {scale!r}", why=nearest(scale, SCALES))
     form = out.suffix.lower()
     if form not in (".svg", ".png"):
         raise HeirloomError("E-usage", f"cannot draw {out.name}", remedy="end its name in .svg or .png")
@@ -72,10 +80,10 @@ def draw(
     kind = PICTURES[what]
     if len(several) != 1 and not kind.several:
         raise HeirloomError("E-usage", f"the picture {what} shows one network", remedy="name one")
-    given = {"data": data, "image": image, "layers": layers, "unit": unit}
+    given = {"data": data, "image": image, "layers": layers, "unit": unit, "scale": scale, "class": answer}
     for option, value in given.items():
         if value and option not in kind.uses:
-            option = option.removesuffix("s")
+            option = "layer" if option == "layers" else option
             raise HeirloomError("E-usage", f"the picture {what} has no use for --{option}")
     subjects = [_subject(network, args or {}, model, input_size) for network in several]
     module, function = kind.made_by.split(":")
@@ -87,6 +95,8 @@ def draw(
         None if image is None else Path(image),
         tuple(layers),
         None if unit is None else tuple(unit),
+        scale or "map",
+        answer,
     )
     found: Picture = maker(asked)
     words = found.title, found.description
@@ -99,11 +109,16 @@ def _subject(
     network: str | Path, args: dict[str, Any], model: str | None, input_size: Sequence[int] | None
 ) -> Subject:
     text, path = str(network), Path(network)
+    if text in RECIPES:
+        _, named = find_recipe(text)
+        subject = fresh(named.model, arguments(named.args.split()) | args, text, input_size)
+        return replace(subject, data=named.data, recipe=named)
     own = ":" in text and not path.exists()
     if text in MODELS or own or not (path.exists() or path.suffix or len(path.parts) > 1):
         return fresh(text, args, input_size=input_size)
     loaded = load_model(path, model)
-    data = Run(path).recipe.data if is_folder(path) else None
+    run = path if is_folder(path) else None
+    recipe = Run(run).recipe if run else None
     return Subject(
         path.name if is_folder(path) else path.stem,
         model or loaded.card.model,
@@ -111,5 +126,8 @@ def _subject(
         loaded.model,
         loaded.card.preprocess,
         trained=True,
-        data=data,
+        data=recipe.data if recipe else None,
+        recipe=recipe,
+        classes=loaded.card.classes,
+        run=run,
     )

@@ -90,20 +90,42 @@ class Filters:
 def first_filters(model: nn.Module, trace: Trace) -> Filters | None:
     """The filters of the first layer that has weights; None where they are no pictures."""
     name = next((row.name for row in trace if row.connections and row.parameters), None)
-    try:
-        layer = model.get_submodule(name or "")
-    except AttributeError:  # an operation of a forward, not a layer
-        return None
-    weight: Any = layer.dense_weight() if isinstance(layer, TableConv2d) else getattr(layer, "weight", None)
-    if name is None or not isinstance(weight, Tensor):
-        return None
-    size = trace.input_size
-    if isinstance(layer, nn.Linear) and len(size) == 3 and weight.shape[1] == prod(size):
-        weight = weight.view(-1, *size)
-    if weight.ndim != 4 or isinstance(layer, nn.ConvTranspose2d):
+    weight = None if name is None else kernels_of(model, trace, name)
+    if name is None or weight is None:
         return None
     count = min(MOST, max(1, MOST_PIXELS // weight[0].numel()))
-    return Filters(name, weight[:count].detach().to("cpu").float().numpy(), len(weight))
+    return Filters(name, weight[:count].float().numpy(), len(weight))
+
+
+def kernels_of(model: nn.Module, trace: Trace, name: str) -> Tensor | None:
+    """The weights of a layer as kernels (N, C, H, W): of each of its N maps one for each map that it reads.
+
+    A full connection has kernels as large as the maps that it reads; one that reads single numbers has none,
+    and gives None, as every layer does whose weights are no kernels.
+    """
+    modules = dict(model.named_modules())
+    layer = modules.get(name, model if name == type(model).__name__ else None)
+    weight: Any = layer.dense_weight() if isinstance(layer, TableConv2d) else getattr(layer, "weight", None)
+    if not isinstance(weight, Tensor) or isinstance(layer, nn.ConvTranspose2d):
+        return None
+    if isinstance(layer, nn.Linear):
+        size = _maps_before(trace, name)
+        if size is None or prod(size) != weight.shape[1]:
+            return None
+        weight = weight.view(-1, *size)
+    return weight.detach().to("cpu") if weight.ndim == 4 else None
+
+
+def _maps_before(trace: Trace, name: str) -> tuple[int, ...] | None:
+    """Size (C, H, W) of what a full connection reads, before it was made one row of numbers."""
+    row = next((row for row in trace if row.name == name and row.inputs), None)
+    while row is not None and row.inputs:
+        row = trace.rows[row.inputs[0]]
+        if len(row.output_size or ()) == 3:
+            return row.output_size
+        if not row.moves_only and row.kind != "dropout":
+            return None
+    return None
 
 
 def _mosaic(values: NDArray[np.float32]) -> NDArray[np.float32]:

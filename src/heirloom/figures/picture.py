@@ -14,6 +14,9 @@ from heirloom.errors import HeirloomError
 from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.writing import Art
 from heirloom.models import create_model
+from heirloom.recipes import Recipe
+
+SCALES = ("map", "layer", "net")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class Subject:
         preprocess: How an image becomes its input.
         trained: Whether its weights come from a run or a file; else they are the first ones of seed 0.
         data: The data set that its run learned, if that is known.
+        recipe: Of its run, or that was named instead of it.
+        classes: Names of its classes, as far as they are known.
+        run: The run directory, where it comes from one.
     """
 
     label: str
@@ -37,6 +43,9 @@ class Subject:
     preprocess: Preprocess
     trained: bool = False
     data: str | None = None
+    recipe: Recipe | None = None
+    classes: tuple[str, ...] = ()
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class Asked:
         image: File with an image.
         layers: Names of layers.
         unit: (C, Y, X) of a unit: its map, row and column.
+        scale: Over what a scale of colours reaches, one of `SCALES`.
+        answer: Name or index of a class.
     """
 
     subjects: Sequence[Subject]
@@ -58,6 +69,8 @@ class Asked:
     image: Path | None = None
     layers: tuple[str, ...] = ()
     unit: tuple[int, ...] | None = None
+    scale: str = "map"
+    answer: str | None = None
 
 
 @dataclass(frozen=True)

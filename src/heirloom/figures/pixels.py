@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,6 +27,11 @@ def diverging(values: NDArray[Any]) -> Pixels:
     stops = np.linspace(-1, 1, len(_DIVERGING))
     channels = [np.interp(values, stops, _DIVERGING[:, channel]) for channel in range(3)]
     return np.asarray(np.rint(np.stack(channels, axis=-1)), dtype=np.uint8)
+
+
+def sequential(values: NDArray[Any]) -> Pixels:
+    """Colours of numbers from 0 (dark) to 1 (light): matplotlib's viridis. Shape (..., 3)."""
+    return np.asarray(colormaps["viridis"](np.clip(values, 0, 1), bytes=True)[..., :3], dtype=np.uint8)
 
 
 def image_pixels(image: NDArray[Any]) -> Pixels:

@@ -16,6 +16,8 @@ _ARITHMETIC = """
     logical_not bitwise_not nan_to_num
 """
 NAMES = [*_ACTIVATIONS.split(), *_ARITHMETIC.split()]
+ACTIVATIONS = frozenset(_ACTIVATIONS.split()) | {"scaled_tanh"}
+"""Kinds of rows that squash or rectify."""
 
 
 def _named(call: Recognised) -> Attributes:

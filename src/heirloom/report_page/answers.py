@@ -15,8 +15,10 @@ from heirloom.figures.confusion import (
 )
 from heirloom.figures.mistakes import Mistake, mistakes_sheet, percent
 from heirloom.figures.pixels import image_pixels
+from heirloom.figures.reliability import reliability_on_white
 from heirloom.figures.writing import png_on_white
-from heirloom.measures import wilson
+from heirloom.measures import class_counts, measure_of, wilson
+from heirloom.report_page.calibration import calibration_part
 from heirloom.report_page.parts import image, many, share, share_range, share_start
 
 MOST_CONFUSIONS = 15
@@ -32,6 +34,7 @@ class Answers:
     evaluation: dict[str, Any]
     mistakes: list[Mistake]
     mistaken: Tensor  # (N, C, H, W) the worst of them, as the network saw them
+    others: tuple[dict[str, Any], ...] = ()  # evaluations of the same images by other protocols
 
     @property
     def classes(self) -> list[str]:
@@ -73,14 +76,27 @@ class Answers:
                 element("code", metric),
                 class_="soft",
             ),
+            *(element("p", line, class_="soft small") for line in self._more()),
         )
 
+    def _more(self) -> list[str]:
+        """The other metrics, and the published one: where its protocol was followed, beside that."""
+        found = [self.evaluation, *self.others]
+        metrics = [pair for each in found for pair in each["metrics"].items()]
+        lines = [measure_of(metric).line(metric, entry) for metric, entry in metrics[1:]]
+        beside = [each["published"] for each in found if "published" in each]
+        beside.sort(key=lambda each: each["difference"] is None)
+        return [*lines, *(each["text"] for each in beside[:1])]
+
     def sections(self, filters: list[Section]) -> list[Section]:
-        """Filters, confusions, mistakes and classes."""
+        """Filters, confusions, mistakes, calibration and classes."""
+        found = self.evaluation.get("calibration")  # evaluations of before have none
+        believed = [Section("calibration", "Calibration", calibration_part(found))] if found else []
         return [
             *filters,
             Section("confusion", "Confusions", _confusion(self)),
             Section("mistakes", "Worst mistakes", _mistakes(self)),
+            *believed,
             Section("classes", "Class by class", _classes(self)),
         ]
 
@@ -88,7 +104,9 @@ class Answers:
         """Files; None where there is no such picture."""
         worst, counts = self.mistakes[: len(self.mistaken)], self.evaluation["confusion"]
         few = len(self.classes) <= MOST_CLASSES
+        found = self.evaluation.get("calibration")
         return {
+            "calibration.svg": reliability_on_white(found["reliability"], title) if found else None,
             "confusion.svg": confusion_on_white(counts, self.classes, title) if few else None,
             "mistakes.png": png_on_white(
                 mistakes_sheet(title, self.mistaken, worst, len(self.mistakes)), title
@@ -186,26 +204,29 @@ def _mistakes(m: Answers) -> Html:
 
 
 def _classes(m: Answers) -> Html:
-    per_class = m.evaluation["per_class"]
-    measured = [each for each in per_class if each["n"]]
+    counts = class_counts(m.evaluation["confusion"])
+    per_class = [(name, each) for name, each in zip(m.classes, counts, strict=True)]
+    measured = [pair for pair in per_class if pair[1].n]
     shown, note = per_class, ""
     if len(per_class) > MOST_CLASSES:
-        shown = sorted(measured, key=lambda each: each["correct"] / each["n"])[:MOST_CLASSES]
+        shown = sorted(measured, key=lambda pair: pair[1].correct / pair[1].n)[:MOST_CLASSES]
         note = f"The {len(shown)} classes with the lowest accuracy of {len(per_class):,}. "
-    start = share_start([wilson(each["correct"], each["n"])[0] for each in shown if each["n"]])
+    start = share_start([wilson(each.correct, each.n)[0] for _, each in shown if each.n])
     rows = []
-    for each in shown:
-        correct, n = each["correct"], each["n"]
+    for name, each in shown:
+        correct, n, others = each.correct, each.n, [share(each.precision), share(each.f1)]
         if not n:
-            rows.append([each["class"], "–", "", "–", "0", "0"])
+            rows.append([name, "–", "", "–", "0", "0", *others])
             continue
         low, high = wilson(correct, n)
         interval = f"{100 * low:.1f} to {100 * high:.1f}"
         band = share_range(correct / n, (low, high), start)
-        rows.append([each["class"], share(correct / n), band, interval, f"{correct:,}", f"{n:,}"])
-    heads = ["class", "accuracy", f"{start} to 100 %", "95 % interval", "right", "of"]
-    listed = table(heads, rows, numeric=(1, 3, 4, 5))
-    words = f"{note}Dot: accuracy. Band: its 95 % interval, which is wide where a class has few images."
+        rows.append([name, share(correct / n), band, interval, f"{correct:,}", f"{n:,}", *others])
+    heads = ["class", "accuracy", f"{start} to 100 %", "95 % interval", "right", "of", "precision", "F1"]
+    listed = table(heads, rows, numeric=(1, 3, 4, 5, 6, 7))
+    words = f"{note}Dot: accuracy. Band: its 95 % interval, which is wide where a class has few images. "
+    words += "The accuracy of a class is its recall; precision is the share of right ones among the images "
+    words += "that were taken for it, F1 the harmonic mean of both."
     return joined(element("p", words, class_="soft small"), scrolling("Accuracy of each class", listed))
 
 

@@ -18,6 +18,8 @@ NOISE = 0.1
 ENHANCED = 0.5
 """Most that brightness, contrast and colour are made stronger or weaker by."""
 
+ENHANCEMENTS = ("brightness", "contrast", "colour")
+
 GREY = np.array([0.299, 0.587, 0.114])
 """What red, green and blue are of grey, ITU-R BT.601."""
 

@@ -1,7 +1,7 @@
 """How the networks of CIFAR saw their images: a little of the edge is lost, and another image comes in."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -41,6 +41,16 @@ class Padded(Augmentation):
         every = torch.arange(len(images), device=chosen.device)[:, None, None, None]
         channel = torch.arange(images.shape[1], device=chosen.device)[:, None, None]
         return padded[every, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+    def told(self, chosen: Chosen, preprocess: Preprocess) -> list[dict[str, Any]]:
+        """See `Augmentation`. A box goes beyond the image where it holds some of what was put round it."""
+        _, h, w = preprocess.size
+        down, right, flipped = self.drawn(chosen, preprocess)
+        tops, lefts = ((down - pad(h)) / h).tolist(), ((right - pad(w)) / w).tolist()
+        return [
+            {"box": [top, left, 1.0, 1.0], "mirrored": each}
+            for top, left, each in zip(tops, lefts, flipped.tolist(), strict=True)
+        ]
 
     @staticmethod
     def drawn(chosen: Chosen, preprocess: Preprocess) -> tuple[Tensor, Tensor, Tensor]:

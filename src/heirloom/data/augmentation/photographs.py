@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from heirloom.data.augmentation.chance import PLACE, SCALE, TRIES, Index, Numbers, mirrored, whole
-from heirloom.data.augmentation.colour import colour_noise, photometric
+from heirloom.data.augmentation.colour import ENHANCEMENTS, colour_noise, enhancements, photometric
 from heirloom.data.augmentation.cropping import Boxes, cut, looked_up
 from heirloom.data.augmentation.policy import Augmentation, Chosen
 from heirloom.data.preprocessing import Preprocess, with_channels
@@ -30,7 +31,7 @@ class Photographs(Augmentation):
     Attributes:
         boxes: Shapes (B, 2), the side of the network's input, seed, epoch and (B,) indices to boxes.
         noisy: Whether `colour_noise` is added.
-        light: Float images (B, C, H, W), 0 to 1, seed, epoch and (B,) indices to such images, before it.
+        light: Whether the images are in another light (`photometric`) before.
         square: Side in pixels of the middle square that evaluation resizes an image to, for an input of 224.
         largest: Side in pixels to which photographs are warped before they are stored, for an input of 224;
             0 means that the square of ``square`` is stored.
@@ -39,7 +40,7 @@ class Photographs(Augmentation):
     boxes: Callable[[Shapes, int, int, int, Index], Boxes]
     cuts = True
     noisy: bool = True
-    light: Callable[[Tensor, int, int, Index], Tensor] | None = None
+    light: bool = False
     square: int = 256
     largest: int = 0
 
@@ -76,25 +77,40 @@ class Photographs(Augmentation):
         boxes, shift = self.drawn(chosen, preprocess), self.shift(chosen, preprocess)
         levels = None if self.light else preprocess.levels(shift)
         if levels is not None and chosen.device.type == chosen.images.device.type == "cpu":
-            found = looked_up(chosen.images, chosen.index, boxes, levels, preprocess.size)
+            found = looked_up(chosen.images, chosen.places, boxes, levels, preprocess.size, chosen.layout)
             if found is not None:
                 return found
-        images = cut(chosen.images, chosen.index, boxes, preprocess.size[1:])
-        parts = []
+        images = cut(chosen.images, chosen.places, boxes, preprocess.size[1:])
+        found = torch.empty(len(images), *preprocess.size, device=chosen.device)
         for first in range(0, len(images), TOGETHER):
             some = slice(first, first + TOGETHER)
-            part = with_channels(images[some], preprocess.size[0]).to(chosen.device)
-            part = preprocess.scaled(part)
+            part = preprocess.scaled(with_channels(images[some], preprocess.size[0]).to(chosen.device))
             if self.light:
-                part = self.light(part, chosen.seed, chosen.epoch, chosen.numbers[some])
-            parts.append(preprocess.normalised(part + shift[some, :, None, None].to(chosen.device)))
-        return torch.cat(parts)
+                part = photometric(part, chosen.seed, chosen.epoch, chosen.numbers[some])
+            part += shift[some, :, None, None].to(chosen.device)
+            found[some] = preprocess.normalised(part)
+        return found
+
+    def told(self, chosen: Chosen, preprocess: Preprocess) -> list[dict[str, Any]]:
+        """See `Augmentation`."""
+        boxes = self.drawn(chosen, preprocess)
+        places, flipped = boxes.pixels(1, 1).tolist(), boxes.mirrored.tolist()
+        found = [{"box": box, "mirrored": each} for box, each in zip(places, flipped, strict=True)]
+        if self.noisy:
+            for each, colour in zip(found, self.shift(chosen, preprocess).tolist(), strict=True):
+                each["added"] = [round(255 * value, 2) for value in colour]
+        if self.light:
+            factors, order = enhancements(chosen.seed, chosen.epoch, chosen.numbers)
+            for each, strength, turns in zip(found, factors.tolist(), order.tolist(), strict=True):
+                each["factors"] = dict(zip(ENHANCEMENTS, strength, strict=True))
+                each["order"] = [ENHANCEMENTS[turn] for turn in turns]
+        return found
 
     def drawn(self, chosen: Chosen, preprocess: Preprocess) -> Boxes:
         """The boxes of a batch."""
         shapes = np.broadcast_to(np.array(chosen.images.shape[2:], np.float64), (len(chosen.index), 2))
         if chosen.shapes is not None and self.largest:
-            shapes = chosen.shapes[chosen.index.cpu()].numpy().astype(np.float64)
+            shapes = chosen.shapes[chosen.places.cpu()].numpy().astype(np.float64)
         return self.boxes(shapes, preprocess.size[1], chosen.seed, chosen.epoch, chosen.numbers)
 
     def shift(self, chosen: Chosen, preprocess: Preprocess) -> Tensor:
@@ -185,7 +201,7 @@ vgg_256 = Photographs(partial(rescaled, lowest=256, highest=256), largest=384)
 vgg_384 = Photographs(partial(rescaled, lowest=384, highest=384), square=384, largest=384)
 """`vgg` at the one scale of 384, which the paper begins with the weights of `vgg_256`."""
 
-inception = Photographs(partial(of_area, least=0.08), light=photometric, largest=480)
+inception = Photographs(partial(of_area, least=0.08), light=True, largest=480)
 """A box of 8 to 100 % of the image, its width 3/4 to 4/3 of its height; mirrored, in another light.
 
 Source: Szegedy et al. 2014, section 6, "evenly" for the area.

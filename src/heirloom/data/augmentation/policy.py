@@ -1,6 +1,7 @@
 """What becomes of training images: how they are kept, and how a batch is made of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class Chosen:
         shapes: (N, 2) heights and widths that images had before they were warped to one size; None where
             they are kept in their own proportions.
         rows: (B,) int64, where those are among ``images``; None: at ``index``.
+        layout: How the batch had best lie in memory.
     """
 
     images: Tensor
@@ -33,6 +35,7 @@ class Chosen:
     device: torch.device
     shapes: Tensor | None = None
     rows: Tensor | None = None
+    layout: torch.memory_format = torch.contiguous_format
 
     @property
     def places(self) -> Tensor:
@@ -68,6 +71,15 @@ class Augmentation:
     def kept(self, images: Tensor, preprocess: Preprocess, device: torch.device) -> Tensor:
         """What is kept of all training images (N, C, S, T) for the whole training, uint8."""
         return preprocess.fit(images).to(device)
+
+    def told(self, chosen: Chosen, preprocess: Preprocess) -> list[dict[str, Any]]:
+        """What was drawn for each image of a batch, for people and pictures.
+
+        ``box``: top, left, height and width in parts of the image as it is stored. ``mirrored``. ``added``:
+        the colour that is added, 0 to 255. ``factors`` of brightness, contrast and colour, and their
+        ``order``. A distortion has fields of numbers and tells none.
+        """
+        return [{} for _ in chosen.index]
 
     def __call__(self, chosen: Chosen, preprocess: Preprocess) -> Tensor:
         """A batch as the network reads it, (B, C, H, W) float on ``chosen.device``."""
