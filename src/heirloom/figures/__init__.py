@@ -51,4 +51,9 @@ PICTURES = {
         "which part of an image speaks for a class", "saliency:picture", ("data", "image", "layers", "class")
     ),
     "film": Kind("the filters of the first layer while a network learned", "film:picture"),
+    "invariance": Kind(
+        "what is still recognised when an image is turned, scaled, shifted or spoilt",
+        "invariance:picture",
+        ("data", "image"),
+    ),
 }
