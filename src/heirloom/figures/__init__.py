@@ -29,6 +29,11 @@ class Kind:
 
 PICTURES = {
     "diagram": Kind("the architecture", "diagram:picture"),
+    "shares": Kind("parameters against operations, layer by layer", "shares:picture"),
+    "connections": Kind("which maps a convolution reads", "connections:picture", ("layers",)),
+    "receptive-field": Kind(
+        "what a unit sees of the image", "receptive:picture", ("image", "layers", "unit")
+    ),
     "augmentation": Kind("what a recipe makes of a training image", "augmented:picture", ("data", "image")),
     "gradients": Kind(
         "how a gradient vanishes on its way back through time", "gradients:picture", ("data",), several=True

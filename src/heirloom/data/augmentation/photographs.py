@@ -77,19 +77,19 @@ class Photographs(Augmentation):
         boxes, shift = self.drawn(chosen, preprocess), self.shift(chosen, preprocess)
         levels = None if self.light else preprocess.levels(shift)
         if levels is not None and chosen.device.type == chosen.images.device.type == "cpu":
-            found = looked_up(chosen.images, chosen.places, boxes, levels, preprocess.size)
+            found = looked_up(chosen.images, chosen.places, boxes, levels, preprocess.size, chosen.layout)
             if found is not None:
                 return found
         images = cut(chosen.images, chosen.places, boxes, preprocess.size[1:])
-        parts = []
+        found = torch.empty(len(images), *preprocess.size, device=chosen.device)
         for first in range(0, len(images), TOGETHER):
             some = slice(first, first + TOGETHER)
-            part = with_channels(images[some], preprocess.size[0]).to(chosen.device)
-            part = preprocess.scaled(part)
+            part = preprocess.scaled(with_channels(images[some], preprocess.size[0]).to(chosen.device))
             if self.light:
                 part = photometric(part, chosen.seed, chosen.epoch, chosen.numbers[some])
-            parts.append(preprocess.normalised(part + shift[some, :, None, None].to(chosen.device)))
-        return torch.cat(parts)
+            part += shift[some, :, None, None].to(chosen.device)
+            found[some] = preprocess.normalised(part)
+        return found
 
     def told(self, chosen: Chosen, preprocess: Preprocess) -> list[dict[str, Any]]:
         """See `Augmentation`."""
