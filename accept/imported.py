@@ -20,11 +20,13 @@ from torch import Tensor
 from heirloom.data import load_data
 from heirloom.data.roots import all_roots
 from heirloom.errors import HeirloomError
-from heirloom.evaluation import accuracy_line, scores_of
+from heirloom.evaluation import Evaluation, accuracy_line, scores_of
 from heirloom.files import write_atomically
 from heirloom.foreign import Imported, load_weights
 from heirloom.images import open_image
+from heirloom.protocols import PROTOCOLS, looked_at
 from heirloom.runs import processor
+from heirloom.tasks import TASKS
 from heirloom.version import __version__
 
 COLUMNS = (
@@ -66,20 +68,25 @@ def squeezenet(found: Imported, root: Path) -> list[tuple[str, int, int]]:
     ids = (root / "imagenet" / "imagenet_synsets.txt").read_text().split()
     paths = sorted((root / "photos" / "imagewoof" / "val").glob("*/*"))
     preprocess = found.card.preprocess
-    fitted = torch.cat([preprocess.fit(open_image(path).unsqueeze(0)) for path in paths])
     labels = torch.tensor([ids.index(path.parent.name) for path in paths])
     cat = preprocess.fit(open_image(root / "photos" / "cat.jpg").unsqueeze(0))
     best = scores_of(found.model, cat, preprocess)[0].topk(5).indices.tolist()
     print(f"  cat.jpg: {'; '.join(found.card.classes[i] for i in best)}")
-    return counted("val", scores_of(found.model, fitted, preprocess), labels, (1, 5))
+    rows = []
+    for protocol in PROTOCOLS:
+        images = (open_image(path).unsqueeze(0) for path in paths)
+        scores = looked_at(protocol, TASKS["classify"], found.model, preprocess, images)
+        rows += counted("val", scores, labels, protocol)
+    return rows
 
 
 def counted(
-    split: str, scores: Tensor, labels: Tensor, ranks: Sequence[int] = (1,)
+    split: str, scores: Tensor, labels: Tensor, protocol: str = "center"
 ) -> list[tuple[str, int, int]]:
-    """(metric, right answers, images) for each rank: the label is among so many largest scores."""
-    best = scores.topk(max(ranks)).indices == labels[:, None]
-    return [(f"top{rank}@{split}:center", int(best[:, :rank].any(1).sum()), len(labels)) for rank in ranks]
+    """(metric, right answers, images) of each metric."""
+    classes = tuple(map(str, range(scores.shape[1])))
+    found = Evaluation("", "", split, protocol, classes, labels, scores)
+    return [(metric, entry["correct"], entry["n"]) for metric, entry in found.metrics.items()]
 
 
 CASES = (

@@ -13,7 +13,7 @@ from plan import Row
 from heirloom.data import DATA
 from heirloom.errors import HeirloomError
 from heirloom.measures import ACCURACY, ERROR, Measure, measure_of, wilson
-from heirloom.recipes import Recipe, published_result
+from heirloom.recipes import RECIPES, Recipe, published_result
 from heirloom.runs import Run
 from heirloom.weights import load_model
 
@@ -39,6 +39,8 @@ IMPORTED = Path(__file__).with_name("imported.csv")
 """What imported.py found."""
 PCA = Path(__file__).with_name("pca.csv")
 """What pca.py found."""
+PHOTOGRAPHS = Path(__file__).with_name("photographs.csv")
+"""What photographs.py found."""
 
 
 def check_recipe(path: Path, recipe: Recipe, seed: int) -> None:
@@ -132,8 +134,9 @@ def page(lines: Sequence[Line], plan: Sequence[Row]) -> str:
     parts = dict.fromkeys((*DATA, "conditions"), "No finished run.\n")
     if lines:
         parts["conditions"] = _table(["", "runs", *CONDITIONS], rows)
-    parts["not_run"] = "".join(_not_run(row, lines) for row in plan)
+    parts["not_run"] = "".join(_not_run(row, lines) for row in plan) + _unplanned(plan)
     parts["imported"] = _imported(read_csv(IMPORTED))
+    parts["photographs"] = _photographs(read_csv(PHOTOGRAPHS) if PHOTOGRAPHS.exists() else [])
     text = REMARKS.read_text(encoding="utf-8")
     told = [(line, letters[each]) for line, each in zip(lines, sets, strict=True)]
     classified = [(line, letter) for line, letter in told if measure([line]) is ACCURACY]
@@ -220,6 +223,14 @@ def _errors_between(low: float, high: float) -> str:
     return f"{ERROR.text(low)} to {ERROR.text(high)}"
 
 
+def _photographs(lines: Sequence[Line]) -> str:
+    """The table of what photographs.py found."""
+    heads = ["what", "network", "photographs", "epochs", "minutes", "found", "must be", "holds"]
+    keys = ("what", "model", "images", "epochs", "minutes", "found", "must_be", "holds")
+    rows = [[f"`{line[key]}`" if key == "model" else line[key] for key in keys] for line in lines]
+    return _table(heads, rows) if rows else "Not run.\n"
+
+
 def _imported(lines: Sequence[Line]) -> str:
     """The table of imported weights, and what they were scored with."""
     rows = []
@@ -267,6 +278,12 @@ def _not_run(row: Row, lines: Sequence[Line]) -> str:
     if not missing:
         return ""
     return f"- {_link(row.recipe)}, seed{'s' * (len(missing) > 1)} {_seeds(missing)}: no finished run.\n"
+
+
+def _unplanned(plan: Sequence[Row]) -> str:
+    names = [_link(name) for name in RECIPES if name not in {row.recipe for row in plan}]
+    why = "days on an accelerator, or data that is not at hand"
+    return f"- No run is planned of recipes that ask for {why}: {', '.join(names)}.\n" if names else ""
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

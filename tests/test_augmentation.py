@@ -357,6 +357,27 @@ def test_compiled_crops_refuse_what_is_outside() -> None:
             )
 
 
+def test_compiled_crops_lie_as_they_are_wanted() -> None:
+    if not find().startswith(NATIVE):
+        pytest.skip("no C compiler")
+    from heirloom.kernels.pixels import cropped
+
+    images, levels, index = photos(3, 140, 150), torch.rand(3, 3, 256), torch.tensor([2, 0, 1])
+    corners, mirrored = torch.tensor([[0, 1], [16, 26], [3, 4]]), torch.tensor([True, False, True])
+    with active(2):
+        wanted, found = (
+            cropped(images, index, corners, mirrored, levels, (124, 124), layout)
+            for layout in (torch.contiguous_format, torch.channels_last)
+        )
+    assert wanted is not None
+    assert found is not None
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(found, wanted)
+    top, left = corners[1].tolist()
+    box = images[0, :, top : top + 124, left : left + 124].long()
+    assert torch.equal(wanted[1], torch.stack([levels[1, c][box[c]] for c in range(3)]))
+
+
 @pytest.mark.parametrize("name", ["alexnet", "inception", "pad_crop"])
 def test_a_training_on_a_folder(name: str, tmp_path: Path) -> None:
     """Evaluated by the middle of the larger square; two trainings are equal."""

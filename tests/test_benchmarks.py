@@ -9,15 +9,17 @@ import torch
 from PIL import Image
 
 import heirloom
-from benchmarks import alexnet, counting, lrn, process, step
+from benchmarks import alexnet, counting, loading, lrn, process, step
 from benchmarks.comparing import markdown, ratio, spread
+from benchmarks.peers import photographs
 from benchmarks.peers.deck_alexnet import AlexNet, Folder, accuracy
 from benchmarks.peers.official_mnist import Net
 from benchmarks.peers.plain_lenet5 import LeNet5, map_loss, relu_max
 from benchmarks.peers.vision import ready
+from benchmarks.photographs import folder_of
 from benchmarks.run import page, write
 from benchmarks.running import Contender, Outcome, run
-from benchmarks.settings import LEARNING, OURS
+from benchmarks.settings import LEARNING, OURS, POLICIES, WORKERS
 from heirloom.data.preprocessing import Preprocess
 from heirloom.losses import LOSSES
 from heirloom.models.lenet5 import codes
@@ -196,6 +198,32 @@ def test_the_page_compares_alexnets() -> None:
     assert "| 32 | peer | dummy, 2 workers | 21.0 (21.0 to 21.0) | 2.00 (2.00 to 2.00) |" in found
     assert "| 32 | peer | folder, 0 workers | 14.0 (14.0 to 14.0) | 3.00 (3.00 to 3.00) |" in found
     assert len(alexnet.contenders(quick=False)) == 10
+
+
+def test_the_page_compares_loading() -> None:
+    found = [
+        {"network": "crop", "variant": variant, "round": 0, "failed": "", "first": first, "later": later}
+        for variant, first, later in (("", 900.0, 8000.0), ("1 workers", 500, 500), ("2 workers", 600, 640))
+    ]
+    table = loading.tables(found)
+    assert "| crop | first | 900 (900 to 900) | 600 (600 to 600) | 2 workers | 1.50 (1.50 to 1.50) |" in table
+    assert "| crop | later | 8,000 (8,000 to 8,000) | 640 (640 to 640) | 2 workers | 12.50 (" in table
+    assert len(loading.contenders(quick=True)) == len(POLICIES) * (1 + len(WORKERS))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_peer_loads_photographs(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for split in ("train", "val"):
+        place = tmp_path / "root" / "photos" / "imagewoof" / split / "a"
+        place.mkdir(parents=True)
+        Image.new("RGB", (300, 260), (255, 128, 0)).save(place / "1.png")
+    monkeypatch.setenv("HEIRLOOM_DATA", str(tmp_path / "root"))
+    files = photographs.Folder(folder_of(tmp_path / "work", 3) / "train", photographs.CUTS[policy])
+    assert len(files) == 3
+    image, label = files[0]
+    assert (label, image.shape) == (0, (3, 224, 224))
+    wanted = (torch.tensor([1, 128 / 255, 0]) - photographs.MEAN.view(3)) / photographs.STD.view(3)
+    torch.testing.assert_close(image, wanted.view(3, 1, 1).expand(3, 224, 224))
 
 
 def test_what_processes_print_is_read() -> None:

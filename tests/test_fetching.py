@@ -268,7 +268,9 @@ def test_the_checksums_are_of_the_published_files() -> None:
         assert len({f.sha256 for f in files}) == 4
         assert all(len(bytes.fromhex(f.sha256)) == 32 for f in files)
         assert all(mirror.startswith("https://") for mirror in published.MIRRORS[name])
-    assert set(published.FILES) == set(published.MIRRORS) == {*DATA} - {"digits"}
+    assert set(published.FILES) == set(published.MIRRORS) == {*DATA} - {"digits", "imagenet"}
+    with pytest.raises(HeirloomError, match="imagenet is not downloaded by heirloom"):
+        fetching.fetch("imagenet")
     for name in ("cifar10", "cifar100"):
         (archive,) = published.FILES[name]
         assert archive.sha256 == published.CIFAR_SUMS[f"{archive.name}.gz"]

@@ -619,6 +619,10 @@ def test_a_damaged_store_is_made_again(tmp_path: Path, cache: Path, damage: str)
     root = put(tmp_path / "x", some(20))
     before = contents(root)
     for place in list((cache / "decoded").glob("*/")):
+        for _ in range(1000):  # it is written when the disk has all
+            if (place / "facts.json").exists():
+                break
+            time.sleep(0.02)
         if damage == "short":
             with (place / "images.u8").open("rb+") as file:
                 file.truncate(100)
@@ -627,7 +631,7 @@ def test_a_damaged_store_is_made_again(tmp_path: Path, cache: Path, damage: str)
         elif damage == "facts":
             (place / "facts.json").write_text('{"shape": [')
         elif damage == "pixels":  # as after a loss of power: what was said to be there is not
-            (place / "facts.json").unlink(missing_ok=True)
+            (place / "facts.json").unlink()
             (place / "images.u8").write_bytes(bytes((place / "images.u8").stat().st_size))
         else:
             shutil.rmtree(place)
@@ -742,5 +746,5 @@ def test_the_network_says_how_many_channels_and_pixels(tmp_path: Path) -> None:
     assert done.event == "done"
     stores = list((tmp_path / "cache" / "decoded").iterdir())
     rows = [(place / "rows.u64").stat().st_size // 8 for place in stores]
-    assert sum(rows) in (20, 20 - splits_of(root)["val"])
+    assert sum(rows) == 20 - splits_of(root)["test"]  # which nobody has asked for
     assert [(place / "images.u8").stat().st_size for place in stores] == [n * 32 * 32 for n in rows]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from heirloom.data import Undecoded, load_data
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import Evaluation, evaluate
@@ -205,20 +207,20 @@ def test_a_folder_by_each_protocol(
         assert float(row["probability"]) == pytest.approx(float(scores.softmax(1).max()), abs=2e-5)
 
 
-def test_a_file_that_is_gone_is_named(
-    own: tuple[Path, Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_is_gone_or_torn_meanwhile(
+    own: tuple[Path, Path, str], net: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from heirloom.data.photographs import originals
-
-    photos = own[1]
-    with pytest.raises(HeirloomError, match=r"test/class 0/gone.png is gone"):
-        originals(photos, ["test/class 0/gone.png"], 0)
-    (photos / "train" / "class 0" / "torn.png").write_bytes(b"\x89PNG")
-    try:
-        with pytest.raises(HeirloomError, match=r"torn.png.*E-image"):
-            list(originals(photos, ["train/class 0/torn.png"], 0))
-    finally:
-        (photos / "train" / "class 0" / "torn.png").unlink()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photos = shutil.copytree(own[1], tmp_path / "photos")
+    splits = load_data(str(photos), fit=EVEN, wait=False).splits
+    assert isinstance(splits, Undecoded)
+    names = splits["test"].names
+    (photos / names[3]).write_bytes(b"\x89PNG")
+    with pytest.raises(HeirloomError, match=r"test\d.png.*E-image"):
+        list(splits.originals(names, 0))
+    (photos / names[3]).unlink()
+    with pytest.raises(HeirloomError, match=r"no such file.*E-image"):
+        list(splits.originals(names, 0))
 
 
 def test_the_command_and_its_files(finished_run: Path, heirloom: object, tmp_path: Path) -> None:

@@ -31,6 +31,20 @@ def test_a_model_without_a_recipe_gets_the_general_one() -> None:
     assert find_recipe("nets/own.py:Net", "digits")[0] == "Net_digits"
 
 
+def test_a_folder_of_photographs(tmp_path: Path) -> None:
+    """A network that reads photographs gets the recipe for them, unless it goes on from weights."""
+    folder = f"{tmp_path}/woof"
+    title, recipe = find_recipe("squeezenet1_1", folder)
+    assert (title, recipe.augment, recipe.optimizer) == ("squeezenet1_1_woof", "crop_mirror", "nesterov")
+    assert find_recipe("lenet5", folder)[1] == Recipe("lenet5", folder)  # it reads characters
+    assert find_recipe("resnet20", folder)[1] == Recipe("resnet20", folder)  # CIFAR's are small
+    assert find_recipe("nets/own.py:Net", folder)[1] == Recipe("nets/own.py:Net", folder)
+    begun = find_recipe("squeezenet1_1", folder, ["weights=w.safetensors"])[1]
+    assert (begun.mean, begun.std, begun.normalise) == (0, 1, "given")  # the weights know better
+    paper = find_recipe("alexnet_imagenet", folder)[1]
+    assert (paper.data, paper.std) == (folder, 1 / 255)
+
+
 def test_a_recipe_file(tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(dataclasses.replace(BASE, lr=0.5).as_dict()))
@@ -88,6 +102,15 @@ def test_settings() -> None:
         ("lr_steps=-1:0.5", "must be EPOCH:FACTOR pairs"),
         ("lr_steps=3:0.5 2:0.1", "must be EPOCH:FACTOR pairs"),
         ("lr_steps=3:nan", "must be EPOCH:FACTOR pairs"),
+        ("lr_patience=0", "at least 1"),
+        ("bias_decay=-1", "0 or more"),
+        ("layer_lr=conv1", "must be PATTERN:EPOCH:FACTOR"),
+        ("layer_lr=conv1:-1:2", "must be PATTERN:EPOCH:FACTOR"),
+        ("layer_lr=conv1:1:nan", "must be PATTERN:EPOCH:FACTOR"),
+        ("layer_lr=:1:0.5", "must be PATTERN:EPOCH:FACTOR"),
+        ("layer_lr=conv1:1:2:3", "must be PATTERN:EPOCH:FACTOR"),
+        ("resize=cut", "known: crop, fit, warp"),
+        ("normalise=mean_imag", "did you mean 'mean_image'"),
     ],
 )
 def test_wrong_settings(setting: str, words: str) -> None:
@@ -100,6 +123,9 @@ def test_settings_that_exclude_each_other() -> None:
     for together, words in [
         (["loss=map", "smoothing=0.1"], "must be 0 where loss=map"),
         (["optimizer=nesterov", "momentum=0"], "above 0 for nesterov"),
+        (["schedule=every", "lr_steps=2:0.5 3:0.1"], "must be one pair"),
+        (["schedule=every", "lr_steps=0:0.5"], "must be one pair"),
+        (["schedule=update_steps"], "lr_steps=: schedule is update_steps"),
     ]:
         with pytest.raises(HeirloomError, match=words):
             BASE.changed(together)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
-from heirloom.finetuning import start_from
 from heirloom.models import create_model
 from heirloom.weights import Card, load_model, read_weights, save_model
 
@@ -169,20 +168,6 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(HeirloomError, match="not a regular file"):
         load_model(tmp_path / "pipe")
-
-
-def test_weights_of_another_network_or_other_classes(file: Path) -> None:
-    model, other = create_model("lenet4"), Card("lenet4", {}, CLASSES, CARD.preprocess)
-    with pytest.raises(HeirloomError, match="these are weights of lenet5, not of lenet4") as caught:
-        start_from(model, other, "lenet4", file)
-    assert caught.value.status == 4
-    few = Card("lenet5", {}, tuple("abc"), CARD.preprocess)
-    with pytest.raises(HeirloomError, match="10 and 3 classes") as caught:
-        start_from(model, few, "lenet5", file)
-    assert caught.value.code == "E-weights-classes"
-    renamed = Card("lenet5", {}, (*CLASSES[:-1], "nine"), CARD.preprocess)
-    with pytest.raises(HeirloomError, match="'9' where the data has 'nine'"):
-        start_from(model, renamed, "lenet5", file)
 
 
 def test_tensors_that_do_not_fit(tmp_path: Path) -> None:

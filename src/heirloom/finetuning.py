@@ -9,6 +9,7 @@ from the recipe's seed. The same classes in another order keep their weights, ea
 
 import fnmatch
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,14 @@ def start_notes(card: Card, wanted: Card, new: frozenset[str]) -> list[str]:
     else:
         notes.append(f"images are prepared as the recipe says, for the weights it was {card.preprocess}")
     return notes
+
+
+def with_new_rates(recipe: Recipe, new: frozenset[str]) -> Recipe:
+    """The recipe in which the new tensors learn by their own rate, ``new_lr``."""
+    if recipe.new_lr == 1 or not new:
+        return recipe
+    rates = [f"{name}:0:{recipe.new_lr}" for name in sorted(new)]
+    return replace(recipe, layer_lr=" ".join([recipe.layer_lr, *rates]))
 
 
 def freeze(network: nn.Module, patterns: str, new: frozenset[str]) -> list[nn.Module]:

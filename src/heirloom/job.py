@@ -32,6 +32,7 @@ from heirloom.finetuning import (
     start_from,
     start_notes,
     start_preprocess,
+    with_new_rates,
 )
 from heirloom.kernels import native
 from heirloom.layers import Conv2d, TableConv2d
@@ -121,7 +122,7 @@ class Job:
             )
         self.loss = self.task.loss(recipe, self.card.preprocess)
         with faults_of(recipe.model, "optimizer"):
-            self.optimizer = OPTIMIZERS[recipe.optimizer](recipe, self.model)
+            self.optimizer = OPTIMIZERS[recipe.optimizer](with_new_rates(recipe, new), self.model)
         self.steps_per_epoch = math.ceil(len(chosen) / recipe.batch_size)
         self.steps = self.steps_per_epoch * recipe.epochs
         if recipe.max_steps:
@@ -196,8 +197,9 @@ class Job:
         train, preprocess, rows = self.train, self.card.preprocess, None
         images = train.images
         if train.gate and not self.augmentation.cuts:
-            images, rows = preprocess.fit(images.index_select(0, index)), torch.arange(len(index))
-        chosen = Chosen(images, index, self.recipe.seed, epoch, self.device, train.shapes, rows)
+            images, rows = preprocess.fit(images.index_select(0, index.cpu())), torch.arange(len(index))
+        seed, layout = self.recipe.seed, self._format
+        chosen = Chosen(images, index, seed, epoch, self.device, train.shapes, rows, layout)
         return self.augmentation(chosen, preprocess)
 
     def _estimate_curvature(self) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import (
@@ -19,8 +19,38 @@ from rich.progress import (
 )
 
 from heirloom.data.fetching import Watcher
+from heirloom.data.waiting import watched
 from heirloom.events import Epoch, Event, Note, Started, Step
 from heirloom.measures import MEASURES
+
+WARM_UP, WATCHED = 2, 3.0
+"""Updates that an estimate of the time leaves out, and seconds of updates that it is made from."""
+WORTH = 120.0
+"""Seconds from which on a run's time is estimated."""
+PATIENCE = 5.0
+"""Seconds of waiting after which a line says for what, and then every so many."""
+
+
+@contextmanager
+def waits(quiet: bool) -> Iterator[None]:
+    """Within, a line says from time to time what is waited for, such as images that are decoded."""
+    with watched(_Waits()) if not quiet else nullcontext():
+        yield
+
+
+class _Waits:
+    """See `heirloom.data.waiting.Watcher`."""
+
+    def __init__(self) -> None:
+        self.what, self.began, self.said, self.first = "", 0.0, 0.0, 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if what != self.what or now - self.said > 2 * PATIENCE:  # another wait
+            self.what, self.began, self.said, self.first = what, now, now, done
+        elif now - self.said >= PATIENCE:
+            self.said = now
+            _say(f"{what}: {done:,} of {total:,}, {(done - self.first) / (now - self.began):,.0f} a second")
 
 
 @contextmanager
@@ -80,12 +110,21 @@ def _say(text: str) -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
+def duration(seconds: float) -> str:
+    """For people: ``3 minutes``, ``2.5 hours``, ``4 days``."""
+    for unit, length, most in (("minutes", 60, 90), ("hours", 3600, 48)):
+        if seconds < most * length:
+            count = seconds / length
+            return f"{count:.1f} {unit}" if unit == "hours" and count < 10 else f"{count:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
+
+
 class _Timed(Display):
     """Knows how fast the run is, from its own start on."""
 
     def begin(self, event: Started) -> None:
         self.began, self.first, self.images = time.monotonic(), event.step, 0
-        self.before = 0
+        self.before, self.updates, self.warm, self.estimated = 0, 0, (0.0, 0), False
         again = "" if not event.step else f", from step {event.step}"
         self.line(
             f"training {event.model} on {event.images:,} images of {event.data}, "
@@ -95,6 +134,23 @@ class _Timed(Display):
     def update(self, event: Step) -> None:
         self.images += event.images - self.before if event.images > self.before else event.images
         self.before = event.images
+        self.estimate(event)
+
+    def estimate(self, event: Step) -> None:
+        """Say once, after some updates, how long all will take, if it is long."""
+        assert self.started is not None
+        now = time.monotonic()
+        self.updates += 1
+        if self.updates == WARM_UP:
+            self.warm = now, self.images
+        seconds, images = now - self.warm[0], self.images - self.warm[1]
+        if self.updates <= WARM_UP or self.estimated or seconds < WATCHED:
+            return
+        self.estimated = True
+        left = seconds / (self.updates - WARM_UP) * (self.started.steps - event.step)
+        if left >= WORTH:
+            epochs = math.ceil(self.started.epochs * (1 - event.step / self.started.steps))
+            self.line(f"about {duration(left)} for {epochs} epochs ({images / seconds:,.3g} images/s)")
 
     def speed(self) -> str:
         return f"{self.images / max(time.monotonic() - self.began, 1e-9):,.0f} images/s"

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from heirloom.data.listing import BadFile, bad_files_csv
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, is_folder, read_regular, sweep, write_atomically
 from heirloom.memory import allocator
@@ -88,6 +89,11 @@ class Run:
         with disk_errors(path):
             path.parent.mkdir(exist_ok=True)
         write_atomically(path, safetensors.torch.save(tensors))
+
+    def write_bad_files(self, bad: Sequence[BadFile]) -> None:
+        """Write ``bad_files.csv``, where there are any."""
+        if bad:
+            write_atomically(self.path / "bad_files.csv", bad_files_csv(bad))
 
     def forget_evaluations(self) -> None:
         """Remove what was said about weights that are about to be replaced."""

@@ -17,7 +17,7 @@ import torch
 
 from heirloom.checkpoints import Checkpoint, newest_checkpoint, save_checkpoint
 from heirloom.data import absolute
-from heirloom.data.listing import bad_files_csv
+from heirloom.data.listing import bad_note
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import kept_of
 from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step, as_line
@@ -32,6 +32,9 @@ from heirloom.weights import save_model, weights_path
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 """At the end of an epoch, where no number of steps was asked for. When one is written changes no result."""
+
+SAVING_SHARE = 0.05
+"""Of the time that they may take: AlexNet with its momentum is half a gigabyte."""
 
 PLAIN = "plain"
 """What ``versions.json`` says of kernels where those of native.c were not asked for."""
@@ -64,7 +67,7 @@ def train(
         threads: Threads of the processor; by default as many as the batches are large enough for. Equal
             bytes need equal threads.
         checkpoint_every: Steps between checkpoints; 0 means at the end of an epoch, if the last one is
-            more than five seconds old.
+            more than five seconds old, and twenty times as old as it took to write.
 
     Raises:
         HeirloomError: The recipe, the place or the device cannot be used, or (``E-diverged``) the loss is
@@ -98,8 +101,7 @@ def _train(
     job.begin()  # all that can fail on wrong input fails now, before a folder is made
     kernels = native.find() if natively and job.natively() else PLAIN
     run = create_run(recipe, name, place, threads, out, kernels, start)
-    if job.bad_files:
-        write_atomically(run.path / "bad_files.csv", bad_files_csv(job.bad_files))
+    run.write_bad_files(job.bad_files)
     return _go(run, job, threads, helpers, kernels, checkpoint_every, [])
 
 
@@ -249,11 +251,12 @@ def _steps(
     best_file, keeps_best = run.path / "best.safetensors", recipe.keep == "best"
     if checkpoint and checkpoint.best:  # the file may be of an epoch that is about to be repeated, or gone
         write_atomically(best_file, checkpoint.best)
-    saved, saved_at = (step if checkpoint else -1), time.monotonic()
-    every = max(1, job.steps_per_epoch // LINES_PER_EPOCH)
+    saved, saved_at, took = (step if checkpoint else -1), time.monotonic(), 0.0
+    every, known = max(1, job.steps_per_epoch // LINES_PER_EPOCH), len(job.bad_files)
 
     def save() -> None:
-        nonlocal saved, saved_at
+        nonlocal saved, saved_at, took
+        asked_at = time.monotonic()
         state = {
             "sums": [total, measured, seen],
             "best": best,
@@ -265,6 +268,7 @@ def _steps(
         tensors = dict(job.model.state_dict()), job.optimizer_tensors()
         save_checkpoint(run.path / "checkpoints", Checkpoint(step, *tensors, state, log.sync(), kept))
         saved, saved_at = step, time.monotonic()
+        took = saved_at - asked_at
 
     def snapshot() -> None:
         if step == job.steps or stopped or str(step).rstrip("0") in ("", "1", "2", "5"):
@@ -278,6 +282,8 @@ def _steps(
         yield started
         job.train_mode()
         began = time.monotonic()
+        if step < job.steps:
+            run.write_bad_files(job.bad_files)  # an interrupted run may have known fewer
         while step < job.steps and not stopped:
             update = job.update(step)
             epoch = step // job.steps_per_epoch
@@ -293,6 +299,9 @@ def _steps(
             ended = step % job.steps_per_epoch == 0 or step == job.steps
             if ended:
                 val_loss, value = _validate(job)
+                more, known = job.bad_files[known:], len(job.bad_files)
+                if more:  # what decoding alone found
+                    run.write_bad_files(job.bad_files)
                 job.validated(value, step)
                 seconds, mean = round(time.monotonic() - began, 3), mean | {f"val_{word}": value}
                 epoch_event = Epoch(
@@ -308,12 +317,15 @@ def _steps(
                 if stopped:
                     snapshot()
             due = step % checkpoint_every == 0 if checkpoint_every else ended
-            late = checkpoint_every or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            pause = max(SECONDS_BETWEEN_CHECKPOINTS, took / SAVING_SHARE)
+            late = checkpoint_every or time.monotonic() - saved_at > pause
             if (due and late) or step == job.steps or stopped:
                 save()
             yield event
             if ended:
                 yield epoch_event
+                if more:
+                    yield Note(bad_note(more))
             if saved == step:
                 yield Saved(step)
     except GeneratorExit:

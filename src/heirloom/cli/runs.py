@@ -46,6 +46,7 @@ def train(
 ) -> None:
     """Train a network, evaluate it once on the test split, and write a report."""
     from heirloom.data import roots
+    from heirloom.progress import waits
     from heirloom.recipes import find_recipe
     from heirloom.training import train
 
@@ -59,15 +60,16 @@ def train(
     for number in range(seeds):
         one = chosen.changed([f"seed={chosen.seed + number}"])
         folder = out / f"seed-{one.seed}" if out and seeds > 1 else out
-        events = train(
-            one,
-            name=title,
-            out=folder,
-            device=device or "cpu",
-            threads=threads,
-            checkpoint_every=checkpoint_every,
-        )
-        measure, value, path = _follow(events, chosen.model, quiet)
+        with waits(quiet):
+            events = train(
+                one,
+                name=title,
+                out=folder,
+                device=device or "cpu",
+                threads=threads,
+                checkpoint_every=checkpoint_every,
+            )
+            measure, value, path = _follow(events, chosen.model, quiet)
         values.append(value)
         paths.append(path)
     if seeds > 1:
@@ -90,12 +92,14 @@ def resume(
 ) -> None:
     """Go on with a run that was interrupted; the end is the same, bit by bit."""
     from heirloom.data import roots
+    from heirloom.progress import waits
     from heirloom.training import prove as repeat
     from heirloom.training import resume
 
     roots.use(data_root or [])
-    events = resume(run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
-    *_, path = _follow(events, model, quiet, str(run))
+    with waits(quiet):
+        events = resume(run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
+        *_, path = _follow(events, model, quiet, str(run))
     if prove:
         print("training once more without a break, to compare", file=sys.stderr)
         same = repeat(path, model)

@@ -66,6 +66,13 @@ def fetch(
             (``E-disk``, ``E-output-unwritable``) the folder cannot be written.
     """
     check_data(name)
+    if name == "imagenet":
+        raise HeirloomError(
+            "E-data",
+            "imagenet is not downloaded by heirloom",
+            why="its publisher gives it to those who agree to its terms",
+            remedy="put train/ and val/, with a folder for each class, into ROOT/imagenet",
+        )
     if name not in FILES:
         why = "it is a folder or file of your own" if is_path(name) else "it comes with scikit-learn"
         raise HeirloomError("E-data", f"{name} needs no download", why=why)

@@ -214,6 +214,11 @@ def check_bad(root: Path, labels: Iterable[str], bad: Sequence[BadFile]) -> None
             )
 
 
+def bad_note(files: Sequence[BadFile]) -> str:
+    """One line about bad files."""
+    return f"{len(files):,} bad files are left out, such as {files[0].name}: {files[0].reason}"
+
+
 def bad_files_csv(bad: Iterable[BadFile]) -> bytes:
     """``bad_files.csv``: path and reason. A name that is not UTF-8 keeps its bytes."""
     out = io.StringIO()

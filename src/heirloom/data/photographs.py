@@ -16,6 +16,7 @@ from heirloom.data.listing import (
     Entry,
     Listing,
     bad_data,
+    bad_note,
     check_bad,
     check_classes_of,
     class_names,
@@ -96,7 +97,7 @@ def of_listing(listing: Listing, fit: Preprocess | None, wait: bool, name: str =
         notes.append(f"{path} has no test split: val is also the test split, and measures are called so")
     settled = {split: splits[split].settled() for split in splits} if wait else splits
     if bad.files:
-        notes.append(bad.note(bad.files))
+        notes.append(bad_note(bad.files))
     return Dataset(name or str(path), names, settled, tuple(notes), tuple(bad.files), stand_ins)
 
 
@@ -120,11 +121,6 @@ class Bad:
             self._names.add(file.name)
             self.files.append(file)
             check_bad(self.root, self._labels, self.files)
-
-    @staticmethod
-    def note(files: Sequence[BadFile]) -> str:
-        """One line about some of them."""
-        return f"{len(files):,} bad files are left out, such as {files[0].name}: {files[0].reason}"
 
 
 class Photographs(Undecoded):

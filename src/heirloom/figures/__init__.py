@@ -29,6 +29,11 @@ class Kind:
 
 PICTURES = {
     "diagram": Kind("the architecture", "diagram:picture"),
+    "shares": Kind("parameters against operations, layer by layer", "shares:picture"),
+    "connections": Kind("which maps a convolution reads", "connections:picture", ("layers",)),
+    "receptive-field": Kind(
+        "what a unit sees of the image", "receptive:picture", ("image", "layers", "unit")
+    ),
     "augmentation": Kind("what a recipe makes of a training image", "augmented:picture", ("data", "image")),
     "gradients": Kind(
         "how a gradient vanishes on its way back through time", "gradients:picture", ("data",), several=True
@@ -46,4 +51,12 @@ PICTURES = {
         "which part of an image speaks for a class", "saliency:picture", ("data", "image", "layers", "class")
     ),
     "film": Kind("the filters of the first layer while a network learned", "film:picture"),
+    "invariance": Kind(
+        "what is still recognised when an image is turned, scaled, shifted or spoilt",
+        "invariance:picture",
+        ("data", "image"),
+    ),
+    "curves": Kind("loss and accuracy of a run over its epochs", "finished:curves"),
+    "confusion": Kind("which classes a run takes for which", "finished:confusion"),
+    "mistakes": Kind("the images that a run got most wrong", "finished:mistakes"),
 }

@@ -92,7 +92,7 @@ def picture(asked: Asked) -> Picture:
         names = [rows[i].name for i in chosen]
     seen = shown_image(asked, subject)
     last = [row.name for row in books if row.executed][-1]
-    found = passing(subject.model, books, seen.ready(subject), dict.fromkeys([*names, last]))
+    found = passing(subject.model, books, seen.ready(subject), list(dict.fromkeys([*names, last])))
     kinds = {row.name: row.kind for row in books}
     maps = []
     for name in names:
@@ -141,7 +141,7 @@ def _drawn(title: str, seen: Shown, best: list[Answer], maps: list[Maps], scale:
     page = Page(title, f"Maps for {seen.name}: {_SCALES[scale]}")
     top = page.y
     page.section("input", " × ".join(map(str, seen.image.shape)), room=_LEFT - MARGIN - 16)
-    high, wide = page.picture(MARGIN, page.y, seen.pixels, _IMAGE)
+    high, _ = page.picture(MARGIN, page.y, seen.pixels, _IMAGE)
     y = page.y + high + 30
     for place, answer in enumerate(best):
         name = fitted(answer.label.split(",")[0], SMALL, _LEFT - MARGIN - 100, bold=not place)

@@ -110,7 +110,7 @@ class Layer:
             if self.size[-1:] == (1,) and len(self.row.input_sizes[0]) == 3 and stride in ("1", window):
                 return f"{_words(kind)} {window}"
             # A pooling window that lies side by side says its stride itself.
-            return f"{_words(kind)} {window}" + (step if stride != _per_axis(a["kernel"]) else "")
+            return f"{_words(kind)} {window}" + (f", /{stride}" if stride != _per_axis(a["kernel"]) else "")
         if len(self.row.inputs) > 1:
             return {"cat": "concat", "add": "add", "mul": "multiply"}.get(kind, _words(kind))
         return _words(kind)

@@ -83,7 +83,7 @@ def draw(
     given = {"data": data, "image": image, "layers": layers, "unit": unit, "scale": scale, "class": answer}
     for option, value in given.items():
         if value and option not in kind.uses:
-            option = option.removesuffix("s")
+            option = "layer" if option == "layers" else option
             raise HeirloomError("E-usage", f"the picture {what} has no use for --{option}")
     subjects = [_subject(network, args or {}, model, input_size) for network in several]
     module, function = kind.made_by.split(":")

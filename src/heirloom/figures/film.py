@@ -1,4 +1,4 @@
-"""The filters of the first layer while a network learns: a row for each moment, a column for each filter."""
+"""The filters of the first layer while a network learns: a column for each moment, a row for each filter."""
 
 import copy
 import re
@@ -12,13 +12,12 @@ from safetensors.torch import load_file
 
 from heirloom.errors import HeirloomError
 from heirloom.figures.filters import Filters, first_filters
-from heirloom.figures.page import MARGIN, SMALL, WIDTH, Page, number
+from heirloom.figures.page import MARGIN, SMALL, Page, number
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.tracing import trace
 
-ROWS, COLUMNS = 12, 16
+MOMENTS, FILTERS = 12, 12
 """Moments and filters that are shown at most."""
-_SIDE = 112
 
 
 def picture(asked: Asked) -> Picture:
@@ -32,8 +31,8 @@ def picture(asked: Asked) -> Picture:
             remedy="give a run directory",
         )
     steps, layer, weights = _moments(subject, subject.run)
-    shown = np.unique(np.linspace(0, len(steps) - 1, min(ROWS, len(steps))).round().astype(int)).tolist()
-    count = min(COLUMNS, weights.shape[1])
+    shown = np.unique(np.linspace(0, len(steps) - 1, min(MOMENTS, len(steps))).round().astype(int)).tolist()
+    count = min(FILTERS, weights.shape[1])
     limit = float(np.abs(weights).max())
     title = f"{subject.label}: how the filters of {layer} were learned"
     which = (
@@ -51,18 +50,23 @@ def picture(asked: Asked) -> Picture:
         "moved": np.sqrt(np.square(flat - flat[:1]).sum(2)).tolist(),
     }
     page = Page(title, words)
-    room = min(66, (WIDTH - 2 * MARGIN - _SIDE) // count - 8) if count > 8 else 84
+    room, gap = 84, 9
+    top, x = page.y, float(MARGIN + 44)
+    for row in range(count):
+        middle = top + row * (room + gap) + room / 2
+        page.canvas.text(MARGIN + 28, middle + 6, str(row), SMALL, colour="soft", anchor="end")
     for i in shown:
-        page.canvas.text(MARGIN + _SIDE - 22, page.y + room / 2 + 6, f"{steps[i]:,}", SMALL, anchor="end")
         # On the scale of all moments: a filter more that holds its end, and is not shown.
         end = np.full((1, *weights.shape[2:]), limit, np.float32)
         filters = Filters(layer, np.concatenate([weights[i, :count], end]), count)
-        page.tiles(
-            [filters.pixels(n) for n in range(count)], [""] * count, room, count, x=MARGIN + _SIDE, gap=8
-        )
-    page.y += 12
+        page.y = top
+        page.tiles([filters.pixels(n) for n in range(count)], [""] * count, room, 1, x=x, gap=gap)
+        label = "start" if not steps[i] else f"{steps[i]:,}"
+        page.canvas.text(x + room / 2, page.y + 12, label, SMALL, anchor="middle")
+        x += room + gap
+    page.y += 36
     ends = (f"−{number(limit)}", "0", f"+{number(limit)}")
-    page.ramp(filters.ramp, ends, f"The numbers on the left are steps. {filters.legend}", x=MARGIN + _SIDE)
+    page.ramp(filters.ramp, ends, f"{filters.legend}. The numbers below are steps.", x=MARGIN + 44)
     return Picture(numbers, title, words + ".", page.finished())
 
 
@@ -96,5 +100,5 @@ def _moments(subject: Subject, run: Path) -> tuple[list[int], str, NDArray[np.fl
         pixels = now.weight
         if subject.preprocess.order == "BGR" and now.in_colour:
             pixels = pixels[:, ::-1]
-        weights.append(pixels)
+        weights.append(pixels.copy())  # else they are those of the next moment
     return list(files), before.layer, np.stack(weights)

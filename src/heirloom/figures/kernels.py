@@ -47,7 +47,7 @@ def picture(asked: Asked) -> Picture:
         "means": [float(v) for v in weight.mean((1, 2, 3), dtype=np.float64)],
     }
     n, maps, high, wide = weight.shape
-    words = f"{n:,} filters of {name}, each of {maps:,} × {high} × {wide} weights, the largest {numbers['limit']:.3g}"
+    words = f"{n:,} filters of {name}, each of {maps:,} × {high} × {wide} weights"
     if first:
         canvas, shown = _as_pictures(title, Filters(name, weight, n), towers)
         numbers["shown"] = [shown, maps]
@@ -154,7 +154,7 @@ def _as_table(
     factor = max(1, (12 if small else _CELL) // max(high, wide), min(cell, 64) // max(high, wide))
     step_y, step_x = high * factor + gap, wide * factor + gap
     columns = min(maps, room // step_x)
-    said = f"Rows: the maps that it gives{_part(rows, total)}. Columns: those that each reads{_part(columns, maps)}"
+    said = f"Rows: maps that it gives{_part(rows, total)}. Columns: maps that it reads{_part(columns, maps)}"
     missing = "; empty where nothing is read" if table is not None else ""
     page = Page(title, f"{said}. Kernels of {high} × {wide}, all on one scale{missing}")
     limit = float(np.abs(weight).max())

@@ -1,7 +1,7 @@
 """What passes between the layers of a network for given images, found by the names of its trace.
 
-A value is looked at where a module gives it, else where the next module reads it, else where a ``forward`` calls
-its function: a rectifier is found in whichever way it is written.
+A value is looked at where a module gives it, else where the next module reads it, else where a ``forward``
+calls its function: a rectifier is found in whichever way it is written.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -21,7 +21,7 @@ class Page:
         self.canvas = Canvas(WIDTH, MARGIN)
         room = WIDTH - 2 * MARGIN
         self.canvas.text(MARGIN, MARGIN + 18, fitted(title, 30, room, bold=True), 30, bold=True)
-        self.y = MARGIN + 52
+        self.y: float = MARGIN + 52
         for line in _lines(subtitle, TEXT, room):
             self.canvas.text(MARGIN, self.y, line, TEXT, colour="soft")
             self.y += 26
@@ -40,7 +40,7 @@ class Page:
     def picture(
         self, x: float, y: float, pixels: Pixels, room: float, frame: str = "rule"
     ) -> tuple[float, float]:
-        """A picture in a square of side ``room``, in its upper left corner; (height, width) as it is shown."""
+        """A picture in a square of side ``room``, in its upper left corner; height and width as shown."""
         high, wide = halves(pixels, room)
         self.canvas.image(x, y, wide, high, pixels)
         self.canvas.rect(x - 0.5, y - 0.5, wide + 1, high + 1, stroke=frame)
@@ -103,7 +103,7 @@ def halves(pixels: Pixels, room: float) -> tuple[float, float]:
 
 
 def enlarged(pixels: Pixels, side: int, few: int = 64) -> Pixels:
-    """A picture whose longer side is ``side``: a photograph smoothly, one of ``few`` pixels pixel by pixel."""
+    """A picture whose longer side is ``side``: smoothly, but one of ``few`` pixels pixel by pixel."""
     high, wide = pixels.shape[:2]
     factor = side / max(high, wide)
     smooth = Image.Resampling.BICUBIC if max(high, wide) > few else Image.Resampling.NEAREST

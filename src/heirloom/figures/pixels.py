@@ -31,8 +31,7 @@ def diverging(values: NDArray[Any]) -> Pixels:
 
 def sequential(values: NDArray[Any]) -> Pixels:
     """Colours of numbers from 0 (dark) to 1 (light): matplotlib's viridis. Shape (..., 3)."""
-    levels = np.rint(255 * np.clip(values, 0, 1)).astype(np.intp)
-    return np.asarray(np.rint(255 * np.asarray(colormaps["viridis"].colors)), dtype=np.uint8)[levels]
+    return np.asarray(colormaps["viridis"](np.clip(values, 0, 1), bytes=True)[..., :3], dtype=np.uint8)
 
 
 def image_pixels(image: NDArray[Any]) -> Pixels:

@@ -17,8 +17,8 @@ Bins = Sequence[Mapping[str, Any]]
 def reliability_on_page(bins: Bins) -> str:
     """The diagram as an ``svg`` element for a page that defines ``--line`` and ``--val``."""
     with style():
-        figure = Figure(figsize=(4.6, 4.4))
-        _draw(figure.add_axes((0.155, 0.135, 0.81, 0.835)), bins)
+        figure = Figure(figsize=(5.6, 4.4))
+        _draw(figure.add_axes((0.125, 0.135, 0.85, 0.84)), bins)
         return svg_on_page(figure, "reliability", describe_reliability(bins))
 
 

@@ -1,4 +1,4 @@
-"""Which part of an image speaks for a class: by the gradient of its score, and by covering parts of the image.
+"""Which part of an image speaks for a class: by the gradient of its score, and by covering parts.
 
 Sources: Selvaraju et al. 2017, "Grad-CAM: visual explanations from deep networks via gradient-based
 localization"; Zeiler, Fergus 2014, "Visualizing and understanding convolutional networks", section 4.2
@@ -34,7 +34,7 @@ _BATCH = 16
 
 
 def grad_cam(model: nn.Module, books: Trace, image: Tensor, layer: str, which: int) -> NDArray[np.float64]:
-    """Where the maps of ``layer`` speak for class ``which``: their sum, weighted by its mean gradient, above 0.
+    """Where the maps of ``layer`` speak for a class: their sum, weighted by its mean gradients, above 0.
 
     Args:
         model: In evaluation mode.
@@ -192,7 +192,7 @@ def _cam_panel(seen: Shown, cam: NDArray[np.float64], layer: str) -> Panel:
 def _cover_panel(seen: Shown, cover: Covering) -> Panel:
     end = float(np.abs(cover.falls).max())
     heat = _stretched(cover.falls / (end or 1.0), seen, (cover.tops, cover.lefts, cover.side))
-    words = f"fall of the score when {cover.side} × {cover.side} pixels are covered"
+    words = f"fall of the score, {cover.side} × {cover.side} pixels covered"
     scale = diverging(np.linspace(-1, 1, 256).reshape(1, 256))
     labels = (f"rises {number(end)}", "0", f"falls {number(end)}")
     return Panel("Covering", words, _laid_over(seen, heat, diverging(heat)), (scale, labels))
@@ -207,10 +207,9 @@ def _stretched(
         stretched = F.interpolate(torch.from_numpy(values)[None, None], (high, wide), mode="bilinear")
         return np.asarray(stretched[0, 0])
     tops, lefts, side = squares
-    rows = np.array(
-        [[np.interp(y, np.array(tops) + (side - 1) / 2, column) for column in values.T] for y in range(high)]
-    )
-    return np.array([np.interp(np.arange(wide), np.array(lefts) + (side - 1) / 2, row) for row in rows])
+    middle = (side - 1) / 2
+    down = [np.interp(np.arange(high), np.array(tops) + middle, column) for column in values.T]
+    return np.array([np.interp(np.arange(wide), np.array(lefts) + middle, row) for row in np.array(down).T])
 
 
 def _laid_over(seen: Shown, heat: NDArray[np.float64], colours: Pixels) -> Pixels:

@@ -106,8 +106,8 @@ def picture(asked: Asked) -> Picture:
     total = len(weight) * (len(weight) - 1) // 2
     title = f"{subject.label}: which filters of {name} are nearly the same"
     words = (
-        f"{found.near:,} of {total:,} pairs have a cosine of {NEAR} or more, {found.opposite:,} of −{NEAR} or "
-        f"less; {found.repeated} of {len(weight)} filters have a double"
+        f"{found.near:,} of {total:,} pairs have a cosine of {NEAR} or more, {found.opposite:,} of −{NEAR} "
+        f"or less; {found.repeated} of {len(weight)} filters have a double"
     )
     numbers = {
         "layer": name,

@@ -109,7 +109,7 @@ def _product(size: Sequence[int]) -> int:
 
 # Stacked maps ---------------------------------------------------------------------------------------------
 
-_LARGEST, _MOST_PLANES = 196.0, 16
+_LARGEST, _MOST_PLANES, _LEAN = 196.0, 16, 9.0
 
 
 def stacked(volumes: list[Volume], title: str, subtitle: str) -> Canvas:
@@ -128,7 +128,7 @@ def stacked(volumes: list[Volume], title: str, subtitle: str) -> Canvas:
     fronts = [_front(v, side, middle) for v in volumes]
     for before, v, front, after in zip(volumes, volumes[1:], fronts, fronts[1:], strict=False):
         if not (before.maps and v.maps and max(before.size) > 1 and max(v.size) > 1):
-            _fan(canvas, front, after)
+            _fan(canvas, front, after, not (before.maps and max(before.size) > 1))
     for i, v in enumerate(volumes):
         with layer_element(canvas, v.layer):
             _draw_stack(canvas, v, fronts[i])
@@ -178,7 +178,7 @@ def _draw_stack(canvas: Canvas, v: Volume, front: Box) -> None:
             step = back * _offset(v)
             canvas.rect(x - step, y - step, wide, high, fill=area, stroke=edge, width=1.2)
         return
-    slant = 9.0
+    slant = _LEAN
     points = [(x, y + slant), (x + wide, y), (x + wide, y + high - slant), (x, y + high)]
     canvas.polygon(points, fill=area, stroke=edge, width=1.4)
     if "units" in v.layer.row.attrs:  # what goes round
@@ -192,14 +192,15 @@ def _draw_stack(canvas: Canvas, v: Volume, front: Box) -> None:
         canvas.arrow([(out + 9, y + high * 0.665), (out + 1, y + high * 0.63)], "train", width=2)
 
 
-def _fan(canvas: Canvas, front: Box, after: Box) -> None:
+def _fan(canvas: Canvas, front: Box, after: Box, slanted: bool) -> None:
     """Every unit reads all of what is before: the area between both."""
     x0, y0, w0, h0 = front
+    h0 -= _LEAN if slanted else 0
     x1, y1, _, h1 = after
     right = x0 + w0
-    points = [(right, y0), (x1, y1 + 9), (x1, y1 + h1), (right, y0 + h0)]
+    points = [(right, y0), (x1, y1 + _LEAN), (x1, y1 + h1), (right, y0 + h0)]
     canvas.polygon(points, fill="panel")
-    canvas.line([(right, y0), (x1, y1 + 9)], "rule", width=1.2)
+    canvas.line([(right, y0), (x1, y1 + _LEAN)], "rule", width=1.2)
     canvas.line([(right, y0 + h0), (x1, y1 + h1)], "rule", width=1.2)
 
 
@@ -237,7 +238,7 @@ def _window(canvas: Canvas, before: Volume, v: Volume, front: Box, after: Box) -
 
 # Boxes ----------------------------------------------------------------------------------------------------
 
-_TALL, _SLANT = 208.0, (0.34, 0.2)
+_TALL, _SLANT = 224.0, (0.34, 0.2)
 
 
 def boxed(volumes: list[Volume], title: str, subtitle: str) -> Canvas:
@@ -256,7 +257,7 @@ def boxed(volumes: list[Volume], title: str, subtitle: str) -> Canvas:
     top, bottom = middle - tallest / 2, middle + tallest / 2
     placed = dict(zip((v.layer.id for v in volumes), boxes, strict=True))
     for column in columns:
-        low = bottom + 8 + 20 * len(column[0].below)
+        low = bottom + 38 + 20 * len(column[0].below)
         for i, v in enumerate(column):
             with layer_element(canvas, v.layer):
                 for place in placed[v.layer.id]:
@@ -264,7 +265,7 @@ def boxed(volumes: list[Volume], title: str, subtitle: str) -> Canvas:
                 if i == 0:
                     _captions(canvas, v, top, bottom, _centre(column))
                 else:
-                    _lines(canvas, v, v.as_pool, low + 8, _centre(column))
+                    _lines(canvas, v, v.as_pool, low, _centre(column))
     return canvas
 
 
@@ -275,8 +276,9 @@ def _thick(v: Volume) -> float:
 
 def _high(v: Volume, side: int) -> float:
     if not v.maps:
-        return min(34.0 + 9.0 * log2(max(v.size[0] / v.towers, 1)), 150.0)
-    return max(12.0, _TALL / (2 if v.towers == 2 else 1) ** 0.35 * (v.size[0] / side) ** 0.42)
+        return min(30.0 + 8.0 * log2(max(v.size[0] / v.towers, 1)), 130.0)
+    tall = 0.79 * _TALL if v.towers == 2 else _TALL
+    return max(12.0, tall * float((v.size[0] / side) ** 0.36))
 
 
 def _depth(v: Volume, side: int) -> tuple[float, float]:
@@ -303,18 +305,14 @@ def _draw_box(canvas: Canvas, v: Volume, box: Box, side: int) -> None:
     x, y, wide, high = box
     dx, dy = _depth(v, side)
     area = v.layer.area
-    look = {"fill": area, "stroke": f"{area}_edge", "width": 1.3}
-    canvas.rect(x, y, wide, high, **look)
+    edge, right = f"{area}_edge", x + wide
+    top = [(x, y), (x + dx, y - dy), (right + dx, y - dy), (right, y)]
+    flank = [(right, y), (right + dx, y - dy), (right + dx, y - dy + high), (right, y + high)]
+    canvas.rect(x, y, wide, high, fill=area, stroke=edge, width=1.3)
     if dx:
-        canvas.polygon([(x, y), (x + dx, y - dy), (x + wide + dx, y - dy), (x + wide, y)], **look)
-        right = x + wide
-        canvas.polygon(
-            [(right, y), (right + dx, y - dy), (right + dx, y - dy + high), (right, y + high)], **look
-        )
-        canvas.polygon(
-            [(right, y), (right + dx, y - dy), (right + dx, y - dy + high), (right, y + high)],
-            fill=f"{area}_edge", opacity=0.16,
-        )  # fmt: skip
+        canvas.polygon(top, fill=area, stroke=edge, width=1.3)
+        canvas.polygon(flank, fill=area, stroke=edge, width=1.3)
+        canvas.polygon(flank, fill=edge, opacity=0.16)
 
 
 def _links(
@@ -323,15 +321,19 @@ def _links(
     """Arrows from each part to each part that reads it."""
     crossing = v.layer.groups == 1 and v.layer.area in ("conv", "dense")
     dx, dy = _depth(before, side)
+    up = _depth(v, side)[1]
     for i, (x0, y0, w0, h0) in enumerate(sources):
         for j, (x1, y1, _, h1) in enumerate(targets):
             if len(sources) == len(targets) == 2 and i != j and not crossing:
                 continue
             crossed = len(sources) == len(targets) == 2 and i != j
             start = (x0 + w0 + dx / 2, y0 - dy / 2 + h0 / 2)
-            end = (x1 - 3, y1 + h1 / 2 + (0 if i == j or len(targets) == 1 else (-12 if i < j else 12)))
+            end = (
+                x1 - 3,
+                y1 - up / 2 + h1 / 2 + (0 if i == j or len(targets) == 1 else (-12 if i < j else 12)),
+            )
             if len(targets) == 1 and len(sources) == 2:
-                end = (x1 - 3, y1 + h1 / 2 + (-10 if i == 0 else 10))
+                end = (x1 - 3, y1 - up / 2 + h1 / 2 + (-10 if i == 0 else 10))
             look = {"width": 1.6, "dash": (5, 3)} if crossed else {"width": 1.6}
             canvas.arrow([start, end], "train" if crossed else "soft", **look)
 

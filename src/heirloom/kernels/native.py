@@ -82,7 +82,10 @@ class Crops(Structure):
 
     _fields_ = (
         *(("images", c_int), ("channels", c_int)),
-        *((name, c_long) for name in ("rows", "columns", "out_rows", "out_columns")),
+        *(
+            (name, c_long)
+            for name in ("rows", "columns", "out_rows", "out_columns", "to_channel", "to_column")
+        ),
         *((name, c_void_p) for name in ("stored", "index", "corners", "mirrored", "levels", "out")),
     )
 

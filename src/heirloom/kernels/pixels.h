@@ -38,12 +38,13 @@ void look_up(const pixels *p, int threads)
 typedef struct {
     int images, channels;
     long rows, columns, out_rows, out_columns;
+    long to_channel, to_column; /* from a number of the result to the next channel's, the next column's */
     const uint8_t *stored;   /* [any number of images][channels][rows][columns] */
     const int64_t *index;    /* of the images that are wanted */
     const int64_t *corners;  /* [images][2], row and column at which each one begins */
     const uint8_t *mirrored; /* [images] */
     const float *levels;     /* [images][channels][256] */
-    float *out;              /* [images][channels][out_rows][out_columns] */
+    float *out;              /* [images], each as its steps say */
 } crops;
 
 static void crop_block(const void *given, int n, int thread)
@@ -53,16 +54,17 @@ static void crop_block(const void *given, int n, int thread)
     for (int channel = 0; channel < p->channels; channel++) {
         const float *restrict levels = p->levels + 256 * ((long)n * p->channels + channel);
         const uint8_t *plane = p->stored + (p->index[n] * p->channels + channel) * p->rows * p->columns;
-        float *plane_out = p->out + ((long)n * p->channels + channel) * p->out_rows * p->out_columns;
+        const long step = p->to_column;
+        float *plane_out = p->out + n * p->channels * p->out_rows * p->out_columns + channel * p->to_channel;
         for (long y = 0; y < p->out_rows; y++) {
             const uint8_t *restrict from = plane + (p->corners[2 * n] + y) * p->columns + p->corners[2 * n + 1];
-            float *restrict to = plane_out + y * p->out_columns;
+            float *restrict to = plane_out + y * p->out_columns * step;
             if (p->mirrored[n])
                 for (long x = 0; x < p->out_columns; x++)
-                    to[x] = levels[from[p->out_columns - 1 - x]];
+                    to[x * step] = levels[from[p->out_columns - 1 - x]];
             else
                 for (long x = 0; x < p->out_columns; x++)
-                    to[x] = levels[from[x]];
+                    to[x * step] = levels[from[x]];
         }
     }
 }

@@ -37,7 +37,13 @@ def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
 
 
 def cropped(
-    stored: Tensor, index: Tensor, corners: Tensor, mirrored: Tensor, levels: Tensor, size: tuple[int, int]
+    stored: Tensor,
+    index: Tensor,
+    corners: Tensor,
+    mirrored: Tensor,
+    levels: Tensor,
+    size: tuple[int, int],
+    layout: torch.memory_format = torch.contiguous_format,
 ) -> Tensor | None:
     """What the grey values of a part of each image become; None where native.c is not at hand.
 
@@ -48,13 +54,15 @@ def cropped(
         mirrored: (B,) bool, whether left and right are exchanged.
         levels: (B, C, 256), what each grey value becomes in each channel of each image.
         size: (H, W) of the parts.
+        layout: Of the result.
 
     Shape: the result is (B, C, H, W).
 
     Raises:
         IndexError: There is no such image, or a part is not within it.
     """
-    out = torch.empty(len(index), stored.shape[1], *size, dtype=levels.dtype, device=stored.device)
+    shape = (len(index), stored.shape[1], *size)
+    out = torch.empty(shape, dtype=levels.dtype, device=stored.device, memory_format=layout)
     library = library_for(out)
     if library is None or not stored.is_contiguous() or stored.dtype != torch.uint8:
         return None
@@ -69,8 +77,9 @@ def cropped(
     library(
         "crop",
         Crops(
-            len(index), channels, rows, columns, *size, stored.data_ptr(), index.data_ptr(),
-            corners.data_ptr(), mirrored.data_ptr(), levels.data_ptr(), out.data_ptr(),
+            len(index), channels, rows, columns, *size, out.stride(1), out.stride(3),
+            stored.data_ptr(), index.data_ptr(), corners.data_ptr(), mirrored.data_ptr(),
+            levels.data_ptr(), out.data_ptr(),
         ),
     )  # fmt: skip
     return out

@@ -1,4 +1,4 @@
-"""Recipes: one file per published run, and a general one for everything else.
+"""Recipes: one file per published run, a general one for photographs, and one for everything else.
 
 This file imports no torch, so that listing the recipes is quick.
 """
@@ -8,9 +8,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from heirloom.data import short_name
+from heirloom.data import is_path, short_name
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS, UNPUBLISHED, takes
+from heirloom.recipes.finetuning import finetuning
+from heirloom.recipes.photographs import photographs, reads_photographs
 from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
@@ -65,6 +67,7 @@ RECIPES = (
     "resnet101_imagenet",
     "resnet152_imagenet",
     "resnet20_cifar10",
+    "resnet20_cifar10_fast",
     "resnet32_cifar10",
     "resnet44_cifar10",
     "resnet56_cifar10",
@@ -85,6 +88,8 @@ RECIPES = (
     "resnet110_stochastic_cifar10",
     "fractalnet20_cifar10",
     "alexnet_cifar_bn_cifar10",
+    "alexnet_cifar_bn_cifar10_fast",
+    "lenet5_relu_max_cifar10",
 )
 """Names of the recipes; each is a file of this folder."""
 
@@ -92,8 +97,10 @@ RECIPES = (
 def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()) -> tuple[str, Recipe]:
     """A recipe and its name, found by the name of a recipe, of a model, or of a ``.json`` file.
 
-    A model's own recipe for that data set is taken where there is one, else a general recipe: to classify, or
-    to reconstruct where the model is a published one that has no classes.
+    A model's own recipe for that data set is taken where there is one, else a general recipe: for images of
+    one's own, to go on from weights (`heirloom.recipes.finetuning`) where the settings name some, or
+    `heirloom.recipes.photographs` where the model reads such; to reconstruct where the model is a published
+    one that has no classes; to classify else.
 
     Args:
         name: Name of a recipe or a model, ``file.py:Class``, or a ``recipe.json``.
@@ -106,7 +113,8 @@ def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()
             setting ``model=`` confirms.
     """
     settings = [*settings, *([f"data={data}"] if data else [])]
-    title, recipe = _find(name, data)
+    begun = any(setting.startswith("weights=") for setting in settings)
+    title, recipe = _find(name, data, begun)
     changed = recipe.changed(settings)
     own = ":" in recipe.model and recipe.model not in UNPUBLISHED
     if own and name.endswith(".json") and not any(s.startswith("model=") for s in settings):
@@ -120,7 +128,7 @@ def find_recipe(name: str, data: str | None = None, settings: Sequence[str] = ()
     return title, changed
 
 
-def _find(name: str, data: str | None) -> tuple[str, Recipe]:
+def _find(name: str, data: str | None, begun: bool) -> tuple[str, Recipe]:
     if name in RECIPES or name.endswith(".json"):
         recipe = _read(Path(name)) if name.endswith(".json") else _own(name)
         return (name if name in RECIPES else run_name(recipe)), recipe
@@ -141,6 +149,10 @@ def _find(name: str, data: str | None) -> tuple[str, Recipe]:
     recipe = Recipe(model=name, data=data)
     if name in MODELS and not takes(name, "num_classes"):
         recipe = recipe.changed(["task=reconstruct"])
+    elif begun and is_path(data):
+        recipe = finetuning(name, data)
+    elif is_path(data) and reads_photographs(name):
+        recipe = photographs(name, data)
     return run_name(recipe), recipe
 
 
@@ -168,7 +180,7 @@ def published_beside(recipe: Recipe) -> tuple[Published, str] | None:
     It is that of the recipe which differs in its seed and its data alone: a run with other settings stands
     beside nothing.
     """
-    for name in RECIPES:
+    for name in sorted(RECIPES, key=lambda name: _own(name).data != recipe.data):
         own = _own(name)
         if own.changed([f"data={recipe.data}", f"seed={recipe.seed}"]) == recipe:
             found = published_result(name)

@@ -82,6 +82,7 @@ class Recipe:
     mean: float = 0.0  # subtracted from grey values of 0 to 1, where normalise is given
     std: float = 1.0  # and then divided by, unless normalise brings deviations
     weights: str = ""  # file to start from; empty means the published initial weights
+    new_lr: float = 1.0  # times lr, of layers that begin anew since the weights know other classes
     freeze: str = ""  # patterns of parameters that stay as they are: "conv1.* fire[2-5].*"
     patience: int = 0  # epochs in a row without a better validation that end the training; 0 means never
     keep: Literal["last", "best"] = "last"  # the weights that are kept: the last, or the best by validation
@@ -95,6 +96,7 @@ class Recipe:
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("lr", 0 < self.lr < math.inf, "above 0"),
             ("bias_lr", 0 < self.bias_lr < math.inf, "above 0"),
+            ("new_lr", 0 < self.new_lr < math.inf, "above 0"),
             ("bias_decay", 0 <= self.bias_decay < math.inf, "0 or more"),
             ("lr_patience", self.lr_patience >= 1, "at least 1"),
             ("temperature", 0 < self.temperature < math.inf, "above 0"),

@@ -95,7 +95,12 @@ def cut(images: Tensor, index: Tensor, boxes: Boxes, size: tuple[int, int], thre
 
 
 def looked_up(
-    images: Tensor, index: Tensor, boxes: Boxes, levels: Tensor, size: tuple[int, int, int]
+    images: Tensor,
+    index: Tensor,
+    boxes: Boxes,
+    levels: Tensor,
+    size: tuple[int, int, int],
+    layout: torch.memory_format = torch.contiguous_format,
 ) -> Tensor | None:
     """What `cut` gives, each grey value replaced, in one pass; None where native.c is not at hand.
 
@@ -105,6 +110,7 @@ def looked_up(
         boxes: B of them.
         levels: (B, C, 256), what each grey value of each image becomes.
         size: (C, H, W) of the results.
+        layout: Of the results.
     """
     if images.shape[1] != size[0]:
         return None
@@ -113,7 +119,7 @@ def looked_up(
     if not _copied(places, size[1:]).all():
         images, index = cut(images, index, boxes, size[1:]), torch.arange(len(boxes))
         corners, mirrored = torch.zeros_like(corners), torch.zeros_like(mirrored)
-    return cropped(images, index, corners, mirrored, levels, size[1:])
+    return cropped(images, index, corners, mirrored, levels, size[1:], layout)
 
 
 def _copied(places: Numbers, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -77,7 +77,7 @@ class Photographs(Augmentation):
         boxes, shift = self.drawn(chosen, preprocess), self.shift(chosen, preprocess)
         levels = None if self.light else preprocess.levels(shift)
         if levels is not None and chosen.device.type == chosen.images.device.type == "cpu":
-            found = looked_up(chosen.images, chosen.places, boxes, levels, preprocess.size)
+            found = looked_up(chosen.images, chosen.places, boxes, levels, preprocess.size, chosen.layout)
             if found is not None:
                 return found
         images = cut(chosen.images, chosen.places, boxes, preprocess.size[1:])

@@ -25,6 +25,7 @@ class Chosen:
         shapes: (N, 2) heights and widths that images had before they were warped to one size; None where
             they are kept in their own proportions.
         rows: (B,) int64, where those are among ``images``; None: at ``index``.
+        layout: How the batch had best lie in memory.
     """
 
     images: Tensor
@@ -34,6 +35,7 @@ class Chosen:
     device: torch.device
     shapes: Tensor | None = None
     rows: Tensor | None = None
+    layout: torch.memory_format = torch.contiguous_format
 
     @property
     def places(self) -> Tensor:

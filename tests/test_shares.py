@@ -1,0 +1,138 @@
+"""The pictures shares, connections and receptive-field: their numbers found in other ways."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from heirloom.accounting import summary
+from heirloom.errors import HeirloomError
+from heirloom.figures.connections import picture as connections
+from heirloom.figures.drawing import draw
+from heirloom.figures.picture import Asked, fresh
+from heirloom.figures.receptive import effective, mean_gradient
+from heirloom.figures.receptive import picture as receptive
+from heirloom.figures.shares import MOST, shares_of
+from heirloom.tracing import trace
+
+SVG = "{http://www.w3.org/2000/svg}"
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize("name", ["lenet5", "alexnet", "googlenet", "resnet152", "lstm", "fractalnet20"])
+def test_shares_are_all_there_is(name):
+    books = summary(name)
+    shares = shares_of(books)
+    assert len(shares) <= MOST + 1
+    assert sum(share.parameters for share in shares) == books.totals["parameters"]
+    assert sum(share.macs for share in shares) == books.totals["macs"]
+
+
+def test_shares_of_alexnet(tmp_path):
+    """Its full connections have 58,631,144 of 60,965,224 weights and 58,621,952 of 724,406,816 operations."""
+    out = draw("shares", "alexnet", tmp_path / "a.svg")
+    numbers = json.loads((tmp_path / "a.json").read_text())
+    rows = {row["name"]: row for row in numbers["rows"]}
+    assert rows["fc6"]["parameters"] == 9216 * 4096 + 4096
+    root = ET.fromstring(out.read_bytes())
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert "full connections: 96.2 % of the weights, 8.1 % of the work" in " ".join(texts)
+    widths = {}
+    for group in root.iter(f"{SVG}g"):
+        assert int(group.get("data-parameters")) == rows[group.get("data-name")]["parameters"]
+        bars = [
+            p.get("d").replace("M", "").replace("L", "").replace("Z", "").split()
+            for p in group.iter(f"{SVG}path")
+        ]
+        widths[group.get("data-name")] = [
+            max(float(p.split(",")[0]) for p in bar) - min(float(p.split(",")[0]) for p in bar)
+            for bar in bars
+        ]
+    for side, column in enumerate(("parameters", "macs")):
+        for name in ("conv2", "fc7"):
+            want = (rows[name][column] / numbers["totals"][column]) / (
+                rows["fc6"]["parameters"] / numbers["totals"]["parameters"]
+            )
+            assert widths[name][side] / widths["fc6"][0] == pytest.approx(want, abs=1e-3)
+
+
+def test_table_of_c3():
+    """Table I of LeCun et al. 1998, typed from the paper: each row of crosses, for the maps of S2."""
+    rows = [
+        "X...XXX..XXXX.XX",
+        "XX...XXX..XXXX.X",
+        "XXX...XXX..X.XXX",
+        ".XXX..XXXX..X.XX",
+        "..XXX..XXXX.XX.X",
+        "...XXX..XXXX.XXX",
+    ]
+    numbers = connections(Asked([fresh("lenet5", {})])).numbers
+    found = ["".join("X" if i in reads else "." for reads in numbers["table"]) for i in range(6)]
+    assert found == rows
+    assert (numbers["connected"], numbers["parameters"]) == (60, 60 * 25 + 16)
+
+
+def test_table_of_groups():
+    model = nn.Conv2d(4, 6, 3, groups=2)
+    subject = fresh("lenet1", {})
+    object.__setattr__(subject, "model", nn.Sequential(model))
+    subject.preprocess.__dict__["size"] = (4, 9, 9)
+    table = connections(Asked([subject])).numbers["table"]
+    with torch.no_grad():  # which maps change the output
+        model.weight.fill_(1.0)
+        model.bias.zero_()
+        given = [torch.eye(4)[j].view(1, 4, 1, 1).expand(1, 4, 3, 3) for j in range(4)]
+        reads = [[j for j in range(4) if float(model(given[j])[0, i]) > 0] for i in range(6)]
+    assert table == reads
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "message"),
+    [("mlp", (), "has no table of connections"), ("vgg11", ("conv1_9",), "has no convolution 'conv1_9'"),
+     ("alexnet", (), "96 × 256 maps: more than 64 cannot be read")],
+)  # fmt: skip
+def test_no_table(name, layer, message):
+    with pytest.raises(HeirloomError, match=message):
+        connections(Asked([fresh(name, {})], layers=layer))
+
+
+def test_receptive_field_of_c3():
+    """Row 4, column 6 of C3 of LeNet-5 sees 14 x 14 pixels from row 8, column 12 on."""
+    subject = fresh("lenet5", {})
+    numbers = receptive(Asked([subject], layers=("c3",), unit=(0, 4, 6))).numbers
+    assert (numbers["field"], numbers["start"]) == ((14, 14), (8, 12))
+    gradient = mean_gradient(subject, trace(subject.model, (1, 32, 32)), "c3", (0, 4, 6))
+    y, x = np.nonzero(gradient)
+    assert (y.min(), y.max(), x.min(), x.max()) == (8, 21, 12, 25)
+
+
+def test_the_effective_field_holds_the_most_of_the_gradient():
+    y, x = np.indices((21, 21)) - 10
+    assert effective(1.0 * (np.maximum(abs(y), abs(x)) <= 2), (15, 15), (3, 3)) == 5
+    assert effective(1.0 * ((x == 0) & (y == 0)), (15, 15), (3, 3)) == 1
+    bell = np.exp(-(y**2 + x**2) / 8.0)
+    side = effective(bell, (21, 21), (0, 0))
+    sums = {s: bell[10 - s // 2 : 11 + s // 2, 10 - s // 2 : 11 + s // 2].sum() for s in range(1, 22, 2)}
+    assert side == min(s for s, total in sums.items() if total >= 0.9 * bell.sum())
+
+
+def test_receptive_field_of_alexnet(monkeypatch):
+    monkeypatch.setattr("heirloom.figures.receptive.INPUTS", 1)
+    made = receptive(Asked([fresh("alexnet", {})], layers=("conv5",)))
+    assert (made.numbers["field"], made.numbers["naive"]) == ((163, 163), 52)
+    (struck,) = [words.text for words in made.art.words() if words.struck]
+    assert struck.startswith("52 × 52")
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "message"),
+    [("mlp", {}, "has no maps"), ("lenet5", {"layers": ("c9",)}, "has no layer 'c9'"),
+     ("lenet5", {"layers": ("c3",), "unit": (16, 0, 0)}, "c3 has no unit 16,0,0: it has 16 maps of 10 × 10"),
+     ("lenet5", {"layers": ("f6",)}, "a unit of f6 has no window of its own")],
+)  # fmt: skip
+def test_no_receptive_field(name, asked, message):
+    with pytest.raises(HeirloomError, match=message):
+        receptive(Asked([fresh(name, {})], **asked))

@@ -1,0 +1,377 @@
+"""Photographs that are decoded while they are learned from: equal bytes, whatever happens meanwhile."""
+
+import errno
+import io
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from heirloom.data import load_data, roots, store, waiting
+from heirloom.data.preprocessing import Preprocess
+from heirloom.data.store import Missing, Store
+from heirloom.errors import HeirloomError
+from heirloom.events import Note, Started, Step
+from heirloom.job import Job
+from heirloom.progress import _Lines, duration, waits
+from heirloom.recipes import Recipe
+from heirloom.training import resume, train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+FIT = Preprocess((3, 32, 32), mean=(0.0,) * 3, std=(1.0,) * 3)
+SHAPE = (40, 1, 4, 4)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(roots, "cache", lambda: tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def bmp(seed: int) -> bytes:
+    out = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(out, "BMP")
+    return out.getvalue()
+
+
+def folder(root: Path, count: int = 60, cut: tuple[int, ...] = (7,)) -> Path:
+    """Photographs of two classes; those that are cut have good heads."""
+    for split, first, number in (("train", 0, count), ("val", 1000, 8)):
+        for i in range(first, first + number):
+            path = root / split / "ab"[i % 2] / f"{i:04d}.bmp"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bmp(i)[: 1000 if i in cut else None])
+    return root
+
+
+def recipe_of(root: Path) -> Recipe:
+    return Recipe(model="lenet5_relu_max", data=str(root), epochs=2, batch_size=8)
+
+
+def weights(run: Path) -> bytes:
+    return (run / "model.safetensors").read_bytes()
+
+
+def test_equal_bytes_streaming_stored_and_resumed(tmp_path: Path, cache: Path) -> None:
+    root = folder(tmp_path / "x")
+    events = list(train(recipe_of(root), out=tmp_path / "streaming", threads=1))
+    assert isinstance(events[1], Started)
+    assert (events[1].images, events[1].steps) == (60, 16)  # as listed; one batch has one image less
+    assert [event.images for event in events if isinstance(event, Step)][7] == 59
+    reason = "1 bad files are left out, such as train/b/0007.bmp: image file is truncated"
+    assert [e.text for e in events if isinstance(e, Note)][-1].startswith(reason)
+    assert "train/b/0007.bmp" in (tmp_path / "streaming" / "bad_files.csv").read_text()
+    list(train(recipe_of(root), out=tmp_path / "stored", threads=1))
+    for place in (cache / "decoded").iterdir():
+        (place / "facts.json").unlink(missing_ok=True)
+        (place / "rows.u64").write_bytes(bytes((place / "rows.u64").stat().st_size))
+    going = train(recipe_of(root), out=tmp_path / "resumed", threads=1)
+    for event in going:
+        if isinstance(event, Step) and event.step == 5:
+            break
+    going.close()  # type: ignore[attr-defined]
+    list(resume(tmp_path / "resumed"))
+    assert weights(tmp_path / "streaming") == weights(tmp_path / "stored") == weights(tmp_path / "resumed")
+    assert "train/b/0007.bmp" in (tmp_path / "resumed" / "bad_files.csv").read_text()
+    # Where the bad one is not there at all, the order is another.
+    (root / "train" / "b" / "0007.bmp").unlink()
+    with pytest.raises(HeirloomError, match="is no longer what the run was trained on"):
+        list(resume(tmp_path / "resumed"))
+
+
+def test_batches_are_the_files(tmp_path: Path) -> None:
+    root = folder(tmp_path / "x", 20, cut=())
+    job, found = Job(recipe_of(root), torch.device("cpu")), {}
+    for step in range(job.steps_per_epoch):
+        images, labels = job.batch(step)
+        for image, label in zip(images, labels.tolist(), strict=True):
+            found[image.mul(255).round().to(torch.uint8).numpy().tobytes()] = "ab"[label]
+    files = {
+        np.array(Image.open(path)).transpose(2, 0, 1).tobytes(): path.parent.name
+        for path in (root / "train").rglob("*.bmp")
+    }
+    assert found == files
+
+
+def test_load_data_leaves_bad_ones_out_and_names_the_rest(tmp_path: Path) -> None:
+    root = folder(tmp_path / "x")
+    dataset = load_data(str(root), fit=FIT)
+    split = dataset.split("train")
+    assert (len(split), split.gate, len(split.names)) == (59, None, 59)
+    assert [bad.name for bad in dataset.bad] == ["train/b/0007.bmp"]
+    for name, image in zip(split.names, split.images, strict=True):
+        assert np.array_equal(image.permute(1, 2, 0).numpy(), np.array(Image.open(root / name)))
+    assert dataset.called("train+test") == "train+val"
+    assert dataset.split("test").names == dataset.split("val").names
+
+
+def test_files_that_change_meanwhile_are_reported(tmp_path: Path, cache: Path) -> None:
+    """Deleted, replaced, truncated, turned into a pipe between the listing and the decoding."""
+    root = folder(tmp_path / "x", 200, cut=())
+    split = load_data(str(root), fit=FIT, wait=False).split("train")
+    paths = [root / "train" / "ab"[i % 2] / f"{i:04d}.bmp" for i in range(4)]
+    for path in paths:
+        data = path.read_bytes()
+        path.unlink()
+        if path == paths[1]:
+            path.write_bytes(bmp(5000))
+        elif path == paths[2]:
+            path.write_bytes(data[:500])
+        elif path == paths[3]:
+            os.mkfifo(path)
+    rows = split.good(torch.arange(len(split)))
+    assert len(rows) == 196
+    assert split.gate is not None
+    assert {bad.name: bad.reason for bad in split.gate.bad_files} == {
+        "train/a/0000.bmp": "no such file or directory",
+        "train/b/0001.bmp": "it was changed meanwhile",
+        "train/a/0002.bmp": "it was changed meanwhile",
+        "train/b/0003.bmp": "not a regular file",
+    }
+    assert not list((cache / "decoded").glob("*/facts.json"))  # the next process looks again
+
+
+def test_too_many_bad_files_are_an_error_as_soon_as_they_are_known(tmp_path: Path) -> None:
+    root = folder(tmp_path / "x", 60, cut=(1, 3))
+    with pytest.raises(HeirloomError, match=r"2 of 34 images of 'b' are bad: .*train/b/000[13].bmp"):
+        list(train(recipe_of(root), out=tmp_path / "run", threads=1))
+
+
+def test_unread_splits_are_not_decoded(tmp_path: Path, cache: Path) -> None:
+    root = folder(tmp_path / "x", 20, cut=())
+    dataset = load_data(str(root), fit=FIT, wait=False)
+    assert not (cache / "decoded").exists()
+    joined = dataset.split("train+val").settled()
+    assert len(joined) == 28
+    assert len(list((cache / "decoded").iterdir())) == 1
+    with pytest.raises(HeirloomError, match="has no split 'vall', did you mean 'val'"):
+        raise_for(lambda: dataset.split("vall"))
+
+
+def raise_for(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except HeirloomError as error:
+        raise HeirloomError(error.code, f"{error.what}, {error.why}") from error
+
+
+# The store alone.
+
+
+def rows_of(number: int) -> bytes:
+    return bytes([number]) * 16
+
+
+def opened(place: Path, decode: store.Decode = rows_of) -> Store:
+    return Store(place, SHAPE, decode, lambda row, why: None)
+
+
+def everything(found: Store) -> list[int]:
+    good = found.good(np.arange(len(found)))
+    assert good.all()
+    return found.images[:, 0, 0, 0].tolist()
+
+
+def test_what_a_killed_process_decoded_is_kept_where_it_is_whole(tmp_path: Path) -> None:
+    place = tmp_path / ("0" * 64)
+    assert everything(opened(place)) == list(range(40))
+    wait_for(place / "facts.json")
+    (place / "facts.json").unlink()
+    with (place / "images.u8").open("r+b") as file:  # two rows were not on the disk
+        file.seek(16 * 3)
+        file.write(bytes(32))
+    again: list[int] = []
+
+    def decode(row: int) -> bytes:
+        again.append(row)
+        return rows_of(row)
+
+    assert everything(opened(place, decode)) == list(range(40))
+    assert sorted(again) == [3, 4]
+
+
+def test_rows_come_in_the_order_in_which_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "threads", lambda: 1)
+    seen: list[int] = []
+    free = threading.Event()
+
+    def decode(row: int) -> bytes:
+        seen.append(row)
+        free.wait(20)
+        return rows_of(row)
+
+    found = opened(tmp_path / ("1" * 64), decode)
+    found.begin(np.array([5, 9, 2]))
+    threading.Timer(0.1, free.set).start()
+    assert found.good(np.array([30, 31])).all()
+    assert everything(found) == list(range(40))
+    assert seen[0] == 5
+    assert seen[1:3] == [30, 31]
+    assert seen[3:6] == [9, 2, 0]
+
+
+def test_a_disk_that_fills_up_is_an_error_and_no_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true, calls = os.pwrite, []
+
+    def full(handle: int, data: bytes, place: int) -> int:
+        calls.append(place)
+        if len(calls) > 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return true(handle, data, place)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    found = opened(tmp_path / ("2" * 64))
+    for _ in range(2):
+        with pytest.raises(HeirloomError, match="no space left on device: free some space") as caught:
+            found.good(np.arange(40))
+        assert caught.value.code == "E-disk"
+
+
+def test_a_defect_in_a_thread_is_heard_of(tmp_path: Path) -> None:
+    def broken(row: int) -> bytes:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        opened(tmp_path / ("3" * 64), broken).good(np.array([7]))
+
+
+def test_bad_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
+    place = tmp_path / ("4" * 64)
+    for decode in (lambda row: Missing("cut") if row == 4 else rows_of(row), rows_of):
+        found = opened(place, decode)
+        assert found.good(np.arange(40)).tolist() == [row != 4 for row in range(40)]
+        assert found.bad == {4: "cut"}
+        wait_for(place / "facts.json")
+
+
+def test_stores_that_nobody_uses_are_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / ("5" * 64), tmp_path / ("6" * 64)
+    for place in (old, new):
+        everything(opened(place))
+        wait_for(place / "facts.json")
+    long_ago = time.time() - 31 * 86_400
+    for place in (old, new):
+        os.utime(place, (long_ago, long_ago))
+    everything(opened(new))  # is used again
+    (tmp_path / f".{'8' * 64}.99999999.1.tmp").mkdir()  # of a process that was killed
+    (tmp_path / "mine").mkdir()
+    os.utime(tmp_path / "mine", (long_ago, long_ago))
+    opened(tmp_path / ("7" * 64))
+    assert sorted(path.name[0] for path in tmp_path.iterdir()) == ["6", "7", "m"]
+
+
+def test_torch_keeps_its_threads(tmp_path: Path) -> None:
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        everything(opened(tmp_path / ("9" * 64)))
+        other = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        assert (seen, torch.get_num_threads()) == ([2], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def wait_for(path: Path) -> None:
+    """Nobody waits for the disk but this test."""
+    for _ in range(1000):
+        if path.exists():
+            return
+        time.sleep(0.02)
+    raise AssertionError(path)
+
+
+# ImageNet.
+
+
+def test_imagenet_as_kaggle_has_it(tmp_path: Path) -> None:
+    root = tmp_path / "imagenet"
+    for number, label in enumerate(("n01440764", "n01443537") * 3):
+        path = root / "train" / label / f"{label}_{number}.JPEG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bmp(number))
+    (root / "val").mkdir()
+    lines = ["ImageId,PredictionString"]
+    for number, label in ((2, "n01440764"), (1, "n01443537")):
+        (root / "val" / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(bmp(100 + number))
+        lines.append(f"ILSVRC2012_val_{number:08d},{label} 85 1 499 272 ")
+    (root / "LOC_val_solution.csv").write_text("\n".join(lines) + "\n")
+    (root / "LOC_synset_mapping.txt").write_text("n01440764 tench, Tinca tinca\nn01443537 goldfish\n")
+    dataset = load_data("imagenet", [tmp_path], fit=FIT)
+    assert (dataset.name, dataset.classes) == ("imagenet", ("tench, Tinca tinca", "goldfish"))
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 6, "val": 2}
+    val = dataset.split("val")
+    answers = {
+        name: dataset.classes[label] for name, label in zip(val.names, val.labels.tolist(), strict=True)
+    }
+    assert answers == {
+        "val/ILSVRC2012_val_00000001.JPEG": "goldfish",
+        "val/ILSVRC2012_val_00000002.JPEG": "tench, Tinca tinca",
+    }
+    (root / "LOC_val_solution.csv").write_text("ImageId,PredictionString\nx\n")
+    with pytest.raises(HeirloomError, match=r"LOC_val_solution.csv: cannot read it"):
+        load_data("imagenet", [tmp_path], fit=FIT)
+
+
+def test_no_imagenet_says_what_must_lie_where(tmp_path: Path) -> None:
+    with pytest.raises(
+        HeirloomError, match=r"imagenet.*not downloaded; put train/WNID/\*\.JPEG and val/"
+    ) as caught:
+        load_data("imagenet", [tmp_path])
+    assert str(tmp_path / "imagenet" / "train") in caught.value.why
+
+
+# What is said meanwhile.
+
+
+def test_durations() -> None:
+    assert [duration(s) for s in (120, 5399, 5400, 36_000, 172_799, 345_600)] == [
+        "2 minutes", "90 minutes", "1.5 hours", "10 hours", "48 hours", "4 days"
+    ]  # fmt: skip
+
+
+def test_a_long_run_is_estimated_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two slow updates are left out, then one takes a second."""
+    from rich.console import Console
+
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    display = _Lines(Console(stderr=True))
+    display.show(Started("runs/x", "alexnet", "x", 1000, 20, 1000, 0))
+    for step in range(1, 9):
+        now += 60.0 if step < 3 else 1.0
+        display.show(Step(step=step, epoch=1, loss=1.0, accuracy=0.5, lr=0.1, images=20 * step))
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("about")]
+    assert said == ["about 17 minutes for 20 epochs (20 images/s)"]
+
+
+def test_waiting_is_told_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with waits(quiet=False):
+        for done in range(14):
+            waiting.tell("decoding images", 100 * done, 2000)
+            now += 1.0
+    with waits(quiet=True):
+        waiting.tell("decoding images", 1, 2000)
+    assert capsys.readouterr().err.splitlines() == [
+        "decoding images: 500 of 2,000, 100 a second",
+        "decoding images: 1,000 of 2,000, 100 a second",
+    ]
