@@ -112,11 +112,7 @@ def test_what_is_frozen_needs_no_gradient_and_has_no_state(tmp_path: Path) -> No
     job = Job(dataclasses.replace(SHORT, freeze="conv*"), CPU)
     job.train_mode()
     job.update(0)
-    assert {name.partition(".")[0] for name in job.optimizer_tensors()} == {
-        "fc1",
-        "fc2",
-        "output",
-    } or not any(name.startswith("conv") for name in job.optimizer_tensors())
+    assert {name.partition(".")[0] for name in job.optimizer_tensors()} == {"fc1", "fc2", "fc3"}
     assert all(p.grad is None for n, p in job.model.named_parameters() if n.startswith("conv"))
     total = sum(p.numel() for p in job.model.parameters())
     trained = sum(p.numel() for n, p in job.model.named_parameters() if not n.startswith("conv"))
@@ -145,9 +141,7 @@ def test_a_new_last_layer(tmp_path: Path, photos: Path) -> None:
     _, stored = read_weights(file)
     own = job.model.state_dict()
     new = {name for name in own if own[name].shape != stored[name].shape}
-    assert {name.rpartition(".")[0] for name in new} == {
-        list(dict(job.model.named_parameters()))[-1].split(".")[0]
-    }
+    assert new == {"fc3.weight", "fc3.bias"}
     assert all(torch.equal(own[name], stored[name]) for name in own if name not in new)
     torch.manual_seed(int(mix(4, 0)) >> 1)
     drawn = create_model("lenet5_relu_max", num_classes=3, in_chans=1).state_dict()
@@ -164,7 +158,7 @@ def test_squeezenet_begins_anew_as_its_authors_say(tmp_path: Path, photos: Path)
     file = a_file(tmp_path / "s.safetensors", "squeezenet1_0", names, bgr, source="authors")
     title, recipe = find_recipe("squeezenet1_0", str(photos), [f"weights={file}"])
     job = begun(recipe, file)
-    weight = job.model.conv10.weight
+    weight = job.model.conv10.weight.detach()
     assert tuple(weight.shape) == (3, 512, 1, 1)
     assert abs(float(weight.std()) - 0.01) < 0.01 * 5 / math.sqrt(2 * weight.numel())
     assert abs(float(weight.mean())) < 0.01 * 5 / math.sqrt(weight.numel())
@@ -235,8 +229,7 @@ def test_weights_that_cannot_be_begun_with(tmp_path: Path, photos: Path) -> None
         assert caught.value.code == code
         assert not (tmp_path / "run").exists()
 
-    last = list(dict(create_model("lenet5_relu_max").named_parameters()))[-1]
-    refused(dataclasses.replace(here, freeze=last), "matches it, and is new", "E-recipe")
+    refused(dataclasses.replace(here, freeze="fc3.*"), "matches it, and is new", "E-recipe")
     refused(
         dataclasses.replace(here, model="lenet4"), "these are weights of lenet5_relu_max", "E-weights-model"
     )
@@ -313,7 +306,7 @@ def test_the_best_needs_images_that_are_held_out(tmp_path: Path) -> None:
             train(recipe, out=tmp_path / "run")
 
 
-PATIENT = dataclasses.replace(SHORT, patience=2, keep="best", lr=3e-2, epochs=12, batch_size=16)
+PATIENT = dataclasses.replace(SHORT, patience=2, keep="best", lr=1e-2, epochs=12, batch_size=16)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Pictures of what a network learned: their numbers beside other ways to find them, and their faults."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from torch import nn
 
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
+from heirloom.evaluation import evaluate
 from heirloom.figures import disturbing
 from heirloom.figures.drawing import draw
 from heirloom.figures.film import picture as film
@@ -327,6 +329,40 @@ def test_a_film_is_the_snapshots(tmp_path, own):
     (folder / "step-00000007.safetensors").write_bytes(b"none")
     with pytest.raises(HeirloomError, match="cannot read"):
         film(Asked([subject_of(own, (3, 12, 12), run=tmp_path)]))
+
+
+# A finished run ---------------------------------------------------------------------------------------
+
+
+def test_pictures_of_a_finished_run(tmp_path, finished_run):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    for file in (run / "evaluations").glob("*"):
+        file.unlink()
+    with pytest.raises(HeirloomError, match="has not been judged yet"):
+        draw("confusion", run, tmp_path / "x.png")
+    evaluate(run)
+    for form, theme in (("svg", "dark"), ("png", "light")):
+        for what in ("curves", "confusion", "mistakes"):
+            draw(what, run, tmp_path / f"{what}.{form}", theme=theme)
+            told = json.loads((tmp_path / f"{what}.json").read_text())
+            (tmp_path / f"{what}.json").unlink()
+            if what == "curves":
+                log = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+                losses = [event["val_loss"] for event in log if event["event"] == "epoch"]
+                assert [point["val_loss"] for point in told["points"]] == losses
+            elif what == "confusion":
+                matrix = np.array(told["confusion"])
+                judged = json.loads((run / "evaluations" / "test-center.json").read_text())
+                (right,) = [each["correct"] for each in judged["metrics"].values() if "correct" in each][:1]
+                assert (matrix.sum(), np.trace(matrix)) == (judged["n"], right)
+                wrong = int(matrix.sum() - np.trace(matrix))
+            else:
+                assert told["total"] == wrong
+    text = (tmp_path / "confusion.svg").read_text()
+    assert "white" not in text.split("<defs>")[0]
+    with pytest.raises(HeirloomError, match="lenet5 is no run"):
+        draw("curves", "lenet5", tmp_path / "x.png")
 
 
 # Files ------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ for the seconds that they took.
 """
 
 import csv
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from heirloom.accounting import Summary
 from heirloom.data import load_data
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
-from heirloom.figures.curves import Point, curves_on_white
+from heirloom.figures.curves import curves_on_white
 from heirloom.figures.filters import first_filters
+from heirloom.figures.finished import points_of
 from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
 from heirloom.figures.reconstructions import chosen, read_examples
 from heirloom.figures.writing import png_on_white
@@ -62,7 +62,6 @@ def _gather(run: Run, model: str | None) -> Findings:
     judged = _judged(run, loaded, model)
     events = run.events()
     epochs = [event for event in events if event.get("event") == "epoch"]
-    names = [field.name for field in dataclasses.fields(Point)]
     started = next((event for event in events if event.get("event") == "started"), {})
     filters, size = None, loaded.card.preprocess.size
     books: Summary | HeirloomError
@@ -74,7 +73,7 @@ def _gather(run: Run, model: str | None) -> Findings:
     return Findings(
         recipe=recipe,
         versions=run.versions,
-        points=[_point(event, names) for event in epochs],
+        points=points_of(events),
         images=started.get("images", 0),
         steps=epochs[-1]["step"] if epochs else 0,
         seconds=sum(event["seconds"] for event in epochs),
@@ -84,11 +83,6 @@ def _gather(run: Run, model: str | None) -> Findings:
         filters=filters,
         kept=next((event.get("kept") for event in events if event.get("event") == "done"), None),
     )
-
-
-def _point(event: dict[str, Any], names: list[str]) -> Point:
-    """An epoch of the log, which has the measures of one task only."""
-    return Point(**{name: event[name] for name in names if name in event})
 
 
 def _judged(run: Run, loaded: LoadedModel, model: str | None) -> Judged:

@@ -56,4 +56,7 @@ PICTURES = {
         "invariance:picture",
         ("data", "image"),
     ),
+    "curves": Kind("loss and accuracy of a run over its epochs", "finished:curves"),
+    "confusion": Kind("which classes a run takes for which", "finished:confusion"),
+    "mistakes": Kind("the images that a run got most wrong", "finished:mistakes"),
 }

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from heirloom.errors import printable
-from heirloom.figures.charts import heading, style, svg_on_white
+from heirloom.figures.charts import heading, short, style, style_in, svg_on_white
+from heirloom.figures.palette import LIGHT, Theme
 
 MOST_CLASSES = 30
 """Up to so many the whole matrix is shown, above it the largest confusions alone."""
 
-_RIGHT, _WRONG, _NONE = (28, 95, 196), (205, 62, 20), (246, 246, 244)
+_RIGHT, _WRONG = (28, 95, 196), (205, 62, 20)
 _LONGEST = 14
+_LETTER = 0.14
+"""Width of a letter of the title, in inches."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,17 @@ def tints(matrix: Sequence[Sequence[int]], faint: float, strong: float) -> list[
 
 def confusion_on_white(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> bytes:
     """The matrix as a chart, as an SVG file."""
+    with style():
+        return svg_on_white(_chart(matrix, classes, title, LIGHT))
+
+
+def confusion_in(theme: Theme, matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> Figure:
+    """The same as a chart in a theme."""
+    with style_in(theme):
+        return _chart(matrix, classes, title, theme)
+
+
+def _chart(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str, theme: Theme) -> Figure:
     names = [_short(name) for name in classes]
     k, longest = len(names), max(map(len, names))
     # In inches: a cell, the margin for the names of the rows, and the heights above the matrix.
@@ -69,37 +84,37 @@ def confusion_on_white(matrix: Sequence[Sequence[int]], classes: Sequence[str], 
     above = 1.35 + (0.105 * longest if longest > 3 else 0)
     width, height = max(left + k * cell + 0.35, 5.4), above + k * cell + 0.75
     wrong = sum(c.count for c in confusions(matrix))
-    with style():
-        figure = Figure(figsize=(width, height))
-        box = (left / width, 0.75 / height, k * cell / width, k * cell / height)
-        axes = figure.add_axes(box)
-        axes.spines[:].set_visible(False)
-        axes.pcolormesh(_colours(matrix)[::-1], edgecolors="white", linewidth=1.5)
-        for i, row in enumerate(matrix):
-            for j, count in enumerate(row):
-                if count:
-                    x, y = j + 0.5, k - i - 0.5
-                    axes.text(x, y, f"{count:,}", ha="center", va="center_baseline", fontsize=11.5)
-        places = [i + 0.5 for i in range(k)]
-        turned = 90 if longest > 3 else 0
-        axes.set_xticks(places, names, rotation=turned, parse_math=False)
-        axes.set_yticks(places[::-1], names, parse_math=False)
-        axes.tick_params(length=0, labeltop=True, labelbottom=False)
-        axes.set_xlabel("answered", labelpad=8)
-        axes.xaxis.set_label_position("top")
-        axes.set_ylabel("true", labelpad=8)
-        heading(figure, title)
-        words = f"{sum(map(sum, matrix)):,} images: blue is right, orange wrong ({wrong:,})"
-        figure.text(0.27 / width, 0.36 / height, words, va="center")
-        return svg_on_white(figure)
+    figure = Figure(figsize=(width, height))
+    box = (left / width, 0.75 / height, k * cell / width, k * cell / height)
+    axes = figure.add_axes(box)
+    axes.spines[:].set_visible(False)
+    axes.pcolormesh(_colours(matrix, theme)[::-1], edgecolors=theme.paper, linewidth=1.5)
+    for i, row in enumerate(matrix):
+        for j, count in enumerate(row):
+            if count:
+                x, y = j + 0.5, k - i - 0.5
+                axes.text(x, y, f"{count:,}", ha="center", va="center_baseline", fontsize=11.5)
+    places = [i + 0.5 for i in range(k)]
+    turned = 90 if longest > 3 else 0
+    axes.set_xticks(places, names, rotation=turned, parse_math=False)
+    axes.set_yticks(places[::-1], names, parse_math=False)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.set_xlabel("answered", labelpad=8)
+    axes.xaxis.set_label_position("top")
+    axes.set_ylabel("true", labelpad=8)
+    heading(figure, short(title, int((width - 0.4) / _LETTER)))
+    words = f"{sum(map(sum, matrix)):,} images: blue is right, orange wrong ({wrong:,})"
+    figure.text(0.27 / width, 0.36 / height, words, va="center")
+    return figure
 
 
-def _colours(matrix: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    """The colour of each cell on white, 0 to 1. Shape (K, K, 3)."""
+def _colours(matrix: Sequence[Sequence[int]], theme: Theme) -> NDArray[np.float64]:
+    """The colour of each cell on the theme's ground, 0 to 1. Shape (K, K, 3)."""
     strength = np.array(tints(matrix, 0.08, 0.6))[..., None]
     right = np.eye(len(matrix), dtype=bool)[..., None]
     colour = np.where(right, _RIGHT, _WRONG) / 255
-    return np.where(strength == 0, np.array(_NONE) / 255, 1 - strength * (1 - colour))
+    ground = np.array(to_rgb(theme.paper))
+    return np.where(strength == 0, np.array(to_rgb(theme.panel)), ground - strength * (ground - colour))
 
 
 def _short(name: str) -> str:

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from heirloom.figures.charts import TRAIN, VAL, heading, style, svg_on_page, svg_on_white
+from heirloom.figures.charts import TRAIN, VAL, heading, style, style_in, svg_on_page, svg_on_white
+from heirloom.figures.palette import Theme
 from heirloom.measures import MEASURES
 
 Kind = Literal["loss", "accuracy", "error"]
@@ -40,12 +41,22 @@ def curves_on_white(
 ) -> bytes:
     """One or two charts side by side under a title, as an SVG file."""
     with style():
-        figure = Figure(figsize=(11.2, 4.3))
-        heading(figure, title)
-        width = 0.40 if len(kinds) > 1 else 0.895
-        for left, kind in zip((0.075, 0.57), kinds, strict=False):
-            _draw(figure, (left, 0.14, width, 0.56), points, kind)
-        return svg_on_white(figure)
+        return svg_on_white(_side_by_side(points, title, kinds, TRAIN, VAL))
+
+
+def curves_in(theme: Theme, points: Sequence[Point], title: str, kinds: Sequence[Kind]) -> Figure:
+    """The same as a chart in a theme."""
+    with style_in(theme):
+        return _side_by_side(points, title, kinds, theme.train, theme.val)
+
+
+def _side_by_side(points: Sequence[Point], title: str, kinds: Sequence[Kind], train: str, val: str) -> Figure:
+    figure = Figure(figsize=(11.2, 4.3))
+    heading(figure, title)
+    width = 0.40 if len(kinds) > 1 else 0.895
+    for left, kind in zip((0.075, 0.57), kinds, strict=False):
+        _draw(figure, (left, 0.14, width, 0.56), points, kind, train, val)
+    return figure
 
 
 def describe(points: Sequence[Point], kind: Kind) -> str:
@@ -66,15 +77,20 @@ def describe(points: Sequence[Point], kind: Kind) -> str:
 
 
 def _draw(
-    figure: Figure, box: tuple[float, float, float, float], points: Sequence[Point], kind: Kind
+    figure: Figure,
+    box: tuple[float, float, float, float],
+    points: Sequence[Point],
+    kind: Kind,
+    train: str = TRAIN,
+    val: str = VAL,
 ) -> None:
     """Draw one chart into ``box`` of the figure: left, bottom, width, height without its labels."""
     axes = figure.add_axes(box)
     factor, unit, digits = (100.0, " %", ".1f") if kind == "accuracy" else (1.0, "", ".3g")
     values: list[float] = []
     for name, key, colour, dash in (
-        ("validation", f"val_{kind}", VAL, "-"),
-        ("training", kind, TRAIN, (0, (4, 2))),
+        ("validation", f"val_{kind}", val, "-"),
+        ("training", kind, train, (0, (4, 2))),
     ):
         pairs = [(p.epoch, factor * value) for p in points if (value := getattr(p, key)) is not None]
         if not pairs:

@@ -3,7 +3,7 @@
 Source of the idea: LeCun's pages about LeNet-5, where a digit moves and F6 stays nearly the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,9 @@ def picture(asked: Asked) -> Picture:
     macs = max(1, sum(row.macs for row in books))
     possible = min(IMAGES, WORK // (macs * sum(len(kind.steps) for kind in kinds)))
     if asked.image is None and (asked.data or subject.data) and possible >= LEAST:
-        data, _, split = test_images(asked, subject)
+        data, classes, split = test_images(asked, subject)
+        if len(classes) == len(subject.classes):
+            subject = replace(subject, classes=classes)
         images = subject.preprocess.fit(split.images[:possible])
         labels, where = split.labels[:possible], f"{len(images)} test images of {short_name(data)}"
     with torch.no_grad():

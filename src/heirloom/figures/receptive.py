@@ -70,17 +70,16 @@ def picture(asked: Asked) -> Picture:
     picture_of = shown_image(asked, subject).pixels if asked.image else None
     title = f"{subject.label}: what a unit of {row.name} sees"
     words = f"Map {unit[0]}, row {unit[1]}, column {unit[2]}: {field[0]} × {field[1]} pixels"
-    words += (
-        f", of which {found.effective} × {found.effective} around the middle hold {PART:.0%} of the gradient"
-    )
+    words += f", {found.effective} × {found.effective} around the middle hold 90 % of the gradient"
     weights = "trained" if subject.trained else "first"
-    words += f" (mean of {INPUTS} random images, {weights} weights)"
+    how = f"Gradient: mean of {INPUTS} random images, {weights} weights"
     numbers: dict[str, Any] = {
         "network": subject.label,
         "input_size": list(books.input_size),
         **asdict(found),
     }
-    return Picture(numbers, title, words + ".", drawing(found, gradient, picture_of, title, words))
+    canvas = drawing(found, gradient, picture_of, title, words, how)
+    return Picture(numbers, title, f"{words}. {how}.", canvas)
 
 
 def _unit(
@@ -138,7 +137,8 @@ def naive(row: Row, size: Sequence[int]) -> int | None:
     """The image's side by that of the maps that it reads, times its window."""
     if "kernel" not in row.attrs or len(row.input_sizes[0]) != 3:
         return None
-    return int(round(size[1] / row.input_sizes[0][1] * row.attrs["kernel"][0]))
+    window = int(row.attrs["kernel"][0])
+    return round(size[1] / row.input_sizes[0][1] * window)
 
 
 # The drawing ----------------------------------------------------------------------------------------------
@@ -147,54 +147,56 @@ _SIDE, _MARGIN, _TOP = 480.0, 44.0, 142.0
 
 
 def drawing(
-    seen: Seen, gradient: NDArray[np.float64], image: Pixels | None, title: str, words: str
+    seen: Seen, gradient: NDArray[np.float64], image: Pixels | None, title: str, words: str, how: str
 ) -> Canvas:
-    """The image with the window beside the gradient with the window."""
+    """The image with the window beside the gradient with the window, and all of what lies in the padding."""
     high, wide = gradient.shape
-    factor = _SIDE / max(high, wide)
-    # Room for what reaches into the padding.
-    out = [max(0, -seen.start[0], seen.start[0] + seen.field[0] - high),
-           max(0, -seen.start[1], seen.start[1] + seen.field[1] - wide)]  # fmt: skip
-    pad_y, pad_x = (min(0.5 * _SIDE, factor * o) for o in out)
-    step = wide * factor + 2 * pad_x + 40
-    canvas = Canvas(2 * _MARGIN + 2 * step - 40, _TOP + high * factor + 2 * pad_y + 96)
+    ends = [
+        (min(0, start), max(length, start + field))
+        for length, start, field in zip((high, wide), seen.start, seen.field, strict=True)
+    ]
+    factor = _SIDE / max(end - start for start, end in ends)
+    step = (ends[1][1] - ends[1][0]) * factor + 40
+    canvas = Canvas(2 * _MARGIN + 2 * step - 40, _TOP + (ends[0][1] - ends[0][0]) * factor + 108)
     heading(canvas, title, words)
-    top = _TOP + pad_y
-    for k in (0, 1):
-        x = _MARGIN + pad_x + k * step
-        label = ("the image" if image is not None else "the input", "where its gradient is")[k]
-        canvas.text(x, top - pad_y - 12, label, 16, bold=True)
+    top = _TOP - ends[0][0] * factor
+    for k, label in enumerate(("the window", "where its gradient is")):
+        canvas.text(_MARGIN + k * step, _TOP - 14, label, 16, bold=True)
+        x = _MARGIN + k * step - ends[1][0] * factor
         box = (x, top, wide * factor, high * factor)
         if k == 1:
             canvas.image(*box, _heat(gradient))
         elif image is not None:
             canvas.image(*box, image)
         else:
-            canvas.rect(*box, fill="panel")
-        canvas.rect(*box, stroke="rule", width=1.2)
+            canvas.rect(*box, fill="input")
+        canvas.rect(*box, stroke="input_edge", width=1.2)
         y0, x0 = top + seen.start[0] * factor, x + seen.start[1] * factor
-        middle = (x0 + seen.field[1] * factor / 2, y0 + seen.field[0] * factor / 2)
+        field = (x0, y0, seen.field[1] * factor, seen.field[0] * factor)
         with canvas.group(f"field-{k}", f"{seen.field[0]} × {seen.field[1]} pixels", field=seen.field[0]):
-            canvas.rect(x0, y0, seen.field[1] * factor, seen.field[0] * factor, stroke="train", width=3)
-        if k == 0 and seen.naive:
-            half = seen.naive * factor / 2
-            canvas.rect(
-                middle[0] - half, middle[1] - half, 2 * half, 2 * half, stroke="bad", width=2, dash=(6, 4)
-            )
-        if k == 1:
-            half = seen.effective * factor / 2
-            canvas.rect(middle[0] - half, middle[1] - half, 2 * half, 2 * half, stroke="#1c5fc4", width=2)
-    y = canvas.height - 36
+            _outline(canvas, *field, stroke="train", width=3)
+        side = (seen.effective if k else seen.naive or 0) * factor
+        place = (x0 + (field[2] - side) / 2, y0 + (field[3] - side) / 2)
+        if k:
+            _outline(canvas, *place, side, side, stroke="val", width=2.4)
+        elif seen.naive:
+            _outline(canvas, *place, side, side, stroke="bad", width=2, dash=(6, 4))
+    y, x = canvas.height - 62, _MARGIN
     legend = [("train", f"{seen.field[0]} × {seen.field[1]} by the trace", False)]
-    legend += (
-        [("bad", f"{seen.naive} × {seen.naive} by image over maps times window", True)] if seen.naive else []
-    )
-    x = _MARGIN
+    if seen.naive:
+        legend.append(("bad", f"{seen.naive} × {seen.naive} by image over maps times window", True))
     for colour, text, struck in [*legend, ("val", f"{seen.effective} × {seen.effective} effective", False)]:
         canvas.text(x, y, text, 15, colour=colour, bold=True, struck=struck)
         x = canvas.words()[-1].box[2] + 28
+    canvas.text(_MARGIN, y + 26, how, 15, colour="soft")
     canvas.width = max(canvas.width, x + 16)
     return canvas
+
+
+def _outline(canvas: Canvas, x: float, y: float, wide: float, high: float, **look: Any) -> None:
+    """A rectangle that is seen on any image: on a line of the ground's colour."""
+    canvas.rect(x, y, wide, high, stroke="paper", width=look["width"] + 2.4)
+    canvas.rect(x, y, wide, high, **look)
 
 
 def _heat(gradient: NDArray[np.float64]) -> Pixels:

@@ -1,9 +1,10 @@
 """ResNet-20 on CIFAR-10 in half an hour on two cores.
 
-Source: the network, the augmentation and the normalisation are the paper's; the rest is common practice with
-short trainings: one rise and fall of the rate, Nesterov's momentum, weight decay 0.0005.
-Chosen: not among several; the rate, the decay and the 24 passes are those of common practice.
-Cost: 27 minutes on two cores.
+Source: the network and the crops are the paper's; the rest is common practice with short trainings: one rise
+and fall of the rate, Nesterov's momentum, weight decay 0.0005, channels normalised by the images trained on.
+Chosen: not among several; no comparison at full length was made. With 10,000 of the images, four passes had
+57 % of batch 5 right.
+Cost: half an hour on two cores.
 """
 
 from heirloom.recipes.recipe import Recipe

@@ -76,7 +76,7 @@ class Answers:
                 element("code", metric),
                 class_="soft",
             ),
-            *(element("p", line, class_="soft small") for line in self._more()),
+            *(element("p", line, class_="soft small", style="margin-top:.3rem") for line in self._more()),
         )
 
     def _more(self) -> list[str]:

@@ -1,0 +1,109 @@
+"""Pictures of a finished run, as its report has them: its curves, its confusions and its worst mistakes."""
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from heirloom.data import load_data
+from heirloom.errors import HeirloomError
+from heirloom.figures.confusion import MOST_CLASSES, confusion_in, confusions
+from heirloom.figures.curves import Kind, Point, curves_in, describe
+from heirloom.figures.mistakes import MOST_MISTAKES, mistakes_sheet, percent, worst_mistakes
+from heirloom.figures.picture import Asked, Picture, Subject
+from heirloom.runs import Run
+
+_KINDS: tuple[Kind, ...] = ("loss", "accuracy", "error")
+
+
+def points_of(events: list[dict[str, Any]]) -> list[Point]:
+    """The epochs of a run's log, which has the measures of one task only."""
+    names = [field.name for field in dataclasses.fields(Point)]
+    epochs = [event for event in events if event.get("event") == "epoch"]
+    return [Point(**{name: event[name] for name in names if name in event}) for event in epochs]
+
+
+def curves(asked: Asked) -> Picture:
+    """Loss and accuracy, or error, over the epochs."""
+    (subject,) = asked.subjects
+    points = points_of(_run(subject).events())
+    if not points:
+        raise HeirloomError("E-run", f"{subject.label} has no finished epoch")
+    kinds = [kind for kind in _KINDS if any(getattr(p, kind) is not None for p in points)][:2]
+    title = f"{subject.label}: how it learned"
+    words = " ".join(describe(points, kind) for kind in kinds)
+    numbers = {"points": [dataclasses.asdict(point) for point in points]}
+    return Picture(numbers, title, words, curves_in(asked.theme, points, title, kinds))
+
+
+def confusion(asked: Asked) -> Picture:
+    """Which classes are taken for which, on the test split."""
+    (subject,) = asked.subjects
+    matrix = _evaluation(subject)["confusion"]
+    classes = subject.classes
+    if len(classes) > MOST_CLASSES:
+        raise HeirloomError(
+            "E-argument",
+            f"{subject.label} tells {len(classes):,} classes apart",
+            why=f"a matrix of more than {MOST_CLASSES} cannot be read",
+            remedy="its report lists the largest confusions",
+        )
+    found = confusions(matrix)
+    title = f"{subject.label}: confusions"
+    right = sum(matrix[i][i] for i in range(len(matrix)))
+    words = f"{right:,} of {sum(map(sum, matrix)):,} test images are answered right."
+    if found:
+        most = found[0]
+        words += f" Most often {classes[most.label]} is taken for {classes[most.answer]}: {most.count} times."
+    numbers = {"classes": list(classes), "confusion": matrix}
+    return Picture(numbers, title, words, confusion_in(asked.theme, matrix, classes, title))
+
+
+def mistakes(asked: Asked) -> Picture:
+    """The images of the test split that it got most wrong."""
+    (subject,) = asked.subjects
+    run = _run(subject)
+    _evaluation(subject)
+    table = run.path / "evaluations" / "test-center.csv"
+    split = load_data(run.recipe.data, fit=subject.preprocess).split("test")
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            found = worst_mistakes(list(csv.DictReader(file)))
+        shown = found[:MOST_MISTAKES]
+        images = split.images[[mistake.index for mistake in shown]]
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise HeirloomError("E-run", "cannot read", where=str(table), why=str(error)) from error
+    if not shown:
+        raise HeirloomError("E-argument", f"{subject.label} makes no mistakes", why="on its test images")
+    title = f"{subject.label}: its worst mistakes"
+    first = shown[0]
+    words = f"The worst {len(shown)} of {len(found):,}. The first is {first.label}, answered {first.answer}, "
+    words += f"with {percent(first.probability)}."
+    numbers = {"total": len(found), "mistakes": [dataclasses.asdict(mistake) for mistake in shown]}
+    sheet = mistakes_sheet(title, subject.preprocess.fit(images), shown, len(found))
+    return Picture(numbers, title, words, sheet)
+
+
+def _run(subject: Subject) -> Run:
+    if subject.run is None:
+        raise HeirloomError(
+            "E-argument",
+            f"{subject.label} is no run",
+            why="this picture is made of what a training left",
+            remedy="give a run directory",
+        )
+    return Run(Path(subject.run))
+
+
+def _evaluation(subject: Subject) -> dict[str, Any]:
+    run = _run(subject)
+    if not (run.path / "evaluations" / "test-center.json").is_file():
+        raise HeirloomError(
+            "E-run",
+            f"{subject.label} has not been judged yet",
+            remedy=f"heirloom evaluate {run.path} --data {run.recipe.data}",
+        )
+    found = run.read_json("evaluations/test-center.json")
+    if not isinstance(found, dict) or "confusion" not in found:
+        raise HeirloomError("E-argument", f"{subject.label} has no classes", why="it gives back an image")
+    return found
