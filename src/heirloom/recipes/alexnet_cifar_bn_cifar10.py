@@ -4,7 +4,7 @@ Source: lecture deck 001: the network, and 128 images an update, momentum 0.9, w
 0.01; deck 002: "manually reduced by factor of ten on monitoring validation loss".
 Departs: by validation, not by hand, and by accuracy; 45 passes, about which the decks are silent, and about
 how grey values are normalised.
-Cost: an hour on two cores; not run here.
+Cost: about an hour on two cores, by its number of images; not run here.
 """
 
 from heirloom.recipes.recipe import Recipe
