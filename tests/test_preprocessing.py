@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from heirloom.data.decoding import working
 from heirloom.data.preprocessing import KNOWN, Preprocess, stated, with_mean_image
 from heirloom.errors import HeirloomError
 from heirloom.models import create_model
@@ -55,6 +56,17 @@ def test_every_image_gets_the_size(height: int, width: int, box: int, h: int, w:
     preprocess = Preprocess((3, h, w), 0 if how == "fit" else box, (0,) * 3, (1,) * 3, resize=how)
     assert tuple(preprocess.fit(photograph(height, width)).shape) == (1, 3, h, w)
     assert tuple(replace(preprocess, box=0).fit(photograph(height, width)).shape) == (1, 3, h, w)
+
+
+@settings(max_examples=60)
+@given(
+    height=st.integers(20, 70), width=st.integers(20, 70), side=st.integers(10, 20), border=st.integers(0, 9)
+)
+def test_what_is_stored_comes_out_as_from_the_file(height: int, width: int, side: int, border: int) -> None:
+    """Borders of odd width as well, such as the 29 of 227 pixels out of 256."""
+    preprocess = Preprocess((3, side, side), side + border, (0.0,) * 3, (1.0,) * 3, resize="crop")
+    image = photograph(height, width)
+    assert torch.equal(preprocess.fit(working(preprocess).fit(image)), preprocess.fit(image))
 
 
 @pytest.mark.parametrize("size", [(1, 400_000), (400_000, 1)])

@@ -55,8 +55,9 @@ nothing, and where the machine has other work the two wait for each other at eve
 MAPS_TOGETHER = 20
 """Input maps of a convolution from which a network keeps the numbers of a pixel together in memory."""
 
-IMAGES_AHEAD = 512
-"""So many images are distorted and normalised at once, or one batch where it is larger."""
+IMAGES_AHEAD, NUMBERS_AHEAD = 512, 2**24
+"""So many images are distorted and normalised at once, with no more input numbers than that; or one batch,
+where it is larger."""
 
 _AVERAGE = "average"
 
@@ -177,7 +178,8 @@ class Job:
         epoch, batch = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._start_epoch(epoch)
-        ahead = 1 if self.train.gate else max(1, IMAGES_AHEAD // self.batch_size)
+        most = min(IMAGES_AHEAD, NUMBERS_AHEAD // math.prod(self.card.preprocess.size))
+        ahead = 1 if self.train.gate else max(1, most // self.batch_size)
         block, place = divmod(batch, ahead)
         if block != self._block:
             size = ahead * self.batch_size

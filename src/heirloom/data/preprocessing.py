@@ -54,7 +54,9 @@ class Preprocess:
         channels, height, width = self.size
         images = with_channels(images, channels)
         if self.resize != "fit":
-            return _cropped(self.whole(images), height, width)
+            # In two steps: of photographs the middle square is stored, and nothing may depend on that.
+            box = self.box or max(height, width)
+            return _cropped(_cropped(self.whole(images), box, box), height, width)
         room_h, room_w = (self.box, self.box) if self.box else (height, width)
         h, w = images.shape[2:]
         ratio = min(room_h / h, room_w / w)
@@ -297,7 +299,8 @@ def with_mean_image(preprocess: Preprocess, image: Tensor, where: str) -> Prepro
 def _resized(images: Tensor, new: tuple[int, int]) -> Tensor:
     if new == tuple(images.shape[2:]):
         return images
-    if images.shape[1] == 3 and new[0] <= images.shape[2] and new[1] <= images.shape[3] and images.is_cpu:
+    smaller = 1 < new[0] <= images.shape[2] and 1 < new[1] <= images.shape[3]
+    if images.shape[1] == 3 and smaller and images.is_cpu:  # of one pixel's height PyTorch 2.13 fails
         # Photographs, in whole numbers: four times as quick, and at most one grey level apart.
         return F.interpolate(images, new, mode="bilinear", align_corners=False, antialias=True)
     resized = F.interpolate(images.float(), new, mode="bilinear", align_corners=False, antialias=True)
