@@ -239,7 +239,9 @@ def _row(page: Page, r: Response, image: Tensor, subject: Subject) -> None:
         page.picture(x, top + 2, pixels, _IMAGE, frame="soft" if at == rest else "rule")
         strip = diverging(_folded(r.features[at], _IMAGE) / limit)
         canvas.image(x, top + _IMAGE + 6, _IMAGE, _BAR, strip)
-        answer = fitted(_label(subject, r.answers[at]).split(",")[0], SMALL - 1, _IMAGE + _GAP - 2)
+        answer = fitted(
+            _label(subject, r.answers[at]).split(",")[0], SMALL - 1, _IMAGE + _GAP - 4, bold=not same
+        )
         middle = x + _IMAGE / 2
         mark = {"colour": "ink" if same else "bad", "bold": not same, "anchor": "middle"}
         canvas.text(middle, top + _IMAGE + _BAR + 22, answer, SMALL - 1, **mark)
