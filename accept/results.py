@@ -41,6 +41,8 @@ PCA = Path(__file__).with_name("pca.csv")
 """What pca.py found."""
 PHOTOGRAPHS = Path(__file__).with_name("photographs.csv")
 """What photographs.py found."""
+FINETUNING = Path(__file__).with_name("finetuning.csv")
+"""What finetuning.py found."""
 
 
 def check_recipe(path: Path, recipe: Recipe, seed: int) -> None:
@@ -137,6 +139,7 @@ def page(lines: Sequence[Line], plan: Sequence[Row]) -> str:
     parts["not_run"] = "".join(_not_run(row, lines) for row in plan) + _unplanned(plan)
     parts["imported"] = _imported(read_csv(IMPORTED))
     parts["photographs"] = _photographs(read_csv(PHOTOGRAPHS) if PHOTOGRAPHS.exists() else [])
+    parts["finetuning"] = _finetuning(read_csv(FINETUNING) if FINETUNING.exists() else [])
     text = REMARKS.read_text(encoding="utf-8")
     told = [(line, letters[each]) for line, each in zip(lines, sets, strict=True)]
     classified = [(line, letter) for line, letter in told if measure([line]) is ACCURACY]
@@ -228,6 +231,19 @@ def _photographs(lines: Sequence[Line]) -> str:
     heads = ["what", "network", "photographs", "epochs", "minutes", "found", "must be", "holds"]
     keys = ("what", "model", "images", "epochs", "minutes", "found", "must_be", "holds")
     rows = [[f"`{line[key]}`" if key == "model" else line[key] for key in keys] for line in lines]
+    return _table(heads, rows) if rows else "Not run.\n"
+
+
+def _finetuning(lines: Sequence[Line]) -> str:
+    """The table of what finetuning.py found."""
+    rows = []
+    for line in lines:
+        correct, n = int(line["correct"]), int(line["n"])
+        right = [f"{correct} of {n}", _percent(correct / n), _interval(*wilson(correct, n))]
+        rows.append(
+            [line["how"], f"`{line['command']}`", line["seed"], line["epochs"], line["minutes"], *right]
+        )
+    heads = ["begun", "command", "seed", "epochs", "minutes", "right", "accuracy", "95 %"]
     return _table(heads, rows) if rows else "Not run.\n"
 
 

@@ -15,6 +15,7 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.events import Done, Epoch, Saved, Started, Step
+from heirloom.job import Job
 from heirloom.models import create_model
 from heirloom.recipes import Recipe
 from heirloom.runs import Run
@@ -440,3 +441,18 @@ def test_a_run_is_not_resumed_with_other_data(tmp_path: Path, monkeypatch: pytes
             list(resume(tmp_path / "run"))
         assert caught.value.code == "E-checkpoint"
     assert isinstance(list(resume(tmp_path / "run"))[-1], Done)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "more"),
+    [
+        (dataclasses.replace(SHORT, model="lenet5", data="digits", batch_size=32), False),
+        # 32 x 32 x 3 are few numbers, and 40,551,040 multiply-accumulates each.
+        (dataclasses.replace(SHORT, model="resnet20", data="digits", batch_size=128), True),
+    ],
+)
+def test_a_second_thread_where_there_is_work_for_it(
+    recipe: Recipe, more: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert (Job(recipe, torch.device("cpu")).threads() > 1) == more

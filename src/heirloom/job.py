@@ -47,11 +47,13 @@ from heirloom.optimizers import (
 from heirloom.recipes import Recipe
 from heirloom.schedules import Plateau, set_rates
 from heirloom.tasks import TASKS
+from heirloom.tracing import trace
 from heirloom.weights import Card, fill, finite, weights_path
 
-NUMBERS_PER_THREAD = 250_000
-"""Input numbers of a batch for which a further thread pays. For LeNet-5's 32 x 1,024 a second one gains
-nothing, and where the machine has other work the two wait for each other at every layer."""
+NUMBERS_PER_THREAD, MACS_PER_THREAD = 250_000, 1_000_000_000
+"""Input numbers of a batch, or multiply-accumulates of its way through the network, for which a further
+thread pays. For LeNet-5's 32 x 1,024 a second one gains nothing, and where the machine has other work the two
+wait for each other at every layer; ResNet-20 on 128 images of CIFAR-10 has few numbers, and much to do."""
 MAPS_TOGETHER = 20
 """Input maps of a convolution from which a network keeps the numbers of a pixel together in memory."""
 
@@ -276,9 +278,14 @@ class Job:
         return finite(dict([found])) if found else {}
 
     def threads(self) -> int:
-        """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` of a batch."""
-        numbers = self.batch_size * math.prod(self.card.preprocess.size)
-        return max(1, min(torch.get_num_threads(), numbers // NUMBERS_PER_THREAD))
+        """As many threads as torch would take, but one for each `NUMBERS_PER_THREAD` or `MACS_PER_THREAD`."""
+        most, size = torch.get_num_threads(), self.card.preprocess.size
+        pays = self.batch_size * math.prod(size) // NUMBERS_PER_THREAD
+        if pays < most:
+            with contextlib.suppress(HeirloomError):  # code of one's own may do what no rule counts
+                macs = sum(row.macs or 0 for row in trace(self.model, size).rows)
+                pays = max(pays, self.batch_size * macs // MACS_PER_THREAD)
+        return max(1, min(most, pays))
 
     def natively(self) -> bool:
         """True where the fast paths of native.c pay: few maps, and batches that fill its lanes."""
