@@ -67,8 +67,8 @@ def shown_image(asked: Asked, subject: Subject) -> Shown:
 def test_images(asked: Asked, subject: Subject) -> tuple[str, tuple[str, ...], Split]:
     """Name, classes and test split of the data that is asked for, else of the network's own, else digits."""
     name = asked.data or subject.data or DIGITS
-    dataset = load_data(name, fit=subject.preprocess)
-    return name, dataset.classes, dataset.split("test")
+    dataset = load_data(name, fit=subject.preprocess, wait=False)
+    return name, dataset.classes, dataset.split("test").settled()
 
 
 @dataclass(frozen=True)
