@@ -423,7 +423,8 @@ def test_compiled_resizing_refuses_what_is_outside() -> None:
 
     images, right = photos(2, 30, 40), [0.0, 0.0, 40.0, 30.0]
     for number, room in (
-        (2, right), (-1, right), (0, [0, 0, 40.1, 30]), (0, [-0.1, 0, 9, 9]), (0, [5, 5, 5, 9]), (0, [float("nan")] * 4),
+        (2, right), (-1, right), (0, [0, 0, 40.1, 30]), (0, [-0.1, 0, 9, 9]), (0, [5, 5, 5, 9]),
+        (0, [float("nan")] * 4),
     ):  # fmt: skip
         with active(1), pytest.raises(IndexError):
             resized(images, torch.tensor([number]), torch.tensor([room]), torch.tensor([False]), (8, 8))
