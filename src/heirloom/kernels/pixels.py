@@ -90,7 +90,7 @@ def resized(
 ) -> Tensor | None:
     """A box of each image as an image of one size; None where native.c is not at hand.
 
-    As Pillow's ``resize(..., BILINEAR, box)`` of each channel, byte by byte.
+    Byte by byte as Pillow's ``BILINEAR`` has each channel, resized across and then down.
 
     Args:
         stored: (N, C, S, T) uint8.

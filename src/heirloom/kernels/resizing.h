@@ -1,5 +1,5 @@
 /* Boxes of stored images, brought to one size: across and then down, by a triangle that widens where pixels become
-   fewer, in whole numbers. It is Pillow's BILINEAR, byte by byte. */
+   fewer, in whole numbers: byte by byte what Pillow's BILINEAR gives, first across, then down. */
 
 #include <math.h>
 
@@ -55,19 +55,20 @@ static void weigh(long in, float from, float to, long out, long most, window *wi
 
 /* Rows become other rows; what stands beside each other in a row shares its weights. */
 static void mix_rows(const uint8_t *from, long beside, long out, long most, const window *windows,
-                     const int *weights, int turned, uint8_t *to)
+                     const int *weights, int turned, int *restrict sums, uint8_t *to)
 {
     for (long y = 0; y < out; y++) {
         const uint8_t *restrict rows = from + windows[y].first * beside;
         const int *restrict w = weights + y * most;
         uint8_t *restrict row = to + (turned ? out - 1 - y : y) * beside;
         const int count = windows[y].count;
-        for (long x = 0; x < beside; x++) {
-            int sum = 1 << (PRECISION - 1);
-            for (int i = 0; i < count; i++)
-                sum += w[i] * rows[i * beside + x];
-            row[x] = (uint8_t)(sum >> PRECISION); /* weights are not below 0, and their sum is 1 */
-        }
+        for (long x = 0; x < beside; x++)
+            sums[x] = 1 << (PRECISION - 1);
+        for (int i = 0; i < count; i++)
+            for (long x = 0; x < beside; x++)
+                sums[x] += w[i] * rows[i * beside + x];
+        for (long x = 0; x < beside; x++)
+            row[x] = (uint8_t)(sums[x] >> PRECISION); /* weights are not below 0, and their sum is 1 */
     }
 }
 
@@ -89,7 +90,7 @@ long resize_size(const resizes *r, int threads)
     (void)threads;
     return aligned(r->rows * r->columns) + 2 * aligned(r->rows * r->out_columns) +
            aligned((long)sizeof(window) * (r->out_columns + r->out_rows)) +
-           aligned((long)sizeof(int) * (across * r->out_columns + down * r->out_rows));
+           aligned((long)sizeof(int) * (across * r->out_columns + down * r->out_rows + r->rows + r->out_columns));
 }
 
 static void resize_block(const void *given, int n, int thread)
@@ -102,7 +103,7 @@ static void resize_block(const void *given, int n, int thread)
     uint8_t *back = mixed + aligned(r->rows * r->out_columns);
     window *columns = (window *)(back + aligned(r->rows * r->out_columns)), *rows = columns + r->out_columns;
     int *of_columns = (int *)((uint8_t *)columns + aligned((long)sizeof(window) * (r->out_columns + r->out_rows)));
-    int *of_rows = of_columns + across * r->out_columns;
+    int *of_rows = of_columns + across * r->out_columns, *sums = of_rows + down * r->out_rows;
     weigh(r->columns, box[0], box[2], r->out_columns, across, columns, of_columns);
     weigh(r->rows, box[1], box[3], r->out_rows, down, rows, of_rows);
 
@@ -118,9 +119,9 @@ static void resize_block(const void *given, int n, int thread)
         const long plane = r->index[n] * r->channels + channel, size = r->out_rows * r->out_columns;
         const uint8_t *stored = r->stored + plane * r->rows * r->columns + top * r->columns + left;
         rows_to_columns(stored, r->columns, high, wide, turned);
-        mix_rows(turned, high, r->out_columns, across, columns, of_columns, r->mirrored[n], mixed);
+        mix_rows(turned, high, r->out_columns, across, columns, of_columns, r->mirrored[n], sums, mixed);
         rows_to_columns(mixed, high, r->out_columns, high, back);
-        mix_rows(back, r->out_columns, r->out_rows, down, rows, of_rows, 0,
+        mix_rows(back, r->out_columns, r->out_rows, down, rows, of_rows, 0, sums,
                  r->out + ((long)n * r->channels + channel) * size);
     }
 }

@@ -15,6 +15,8 @@ from heirloom.kernels.pixels import cropped, resized
 
 Pixels = NDArray[np.uint8]
 
+HOW = Image.Resampling.BILINEAR
+
 _EQUAL = 1e-6
 """Pixels: as near as that to whole ones, a box is cut out by copying."""
 
@@ -154,10 +156,10 @@ def _copy(image: Pixels, place: Numbers, mirrored: bool, out: Pixels) -> None:
 
 
 def _resize(image: Pixels, room: NDArray[np.float32], mirrored: bool, out: Pixels) -> None:
-    """One box of (C, S, T) into (C, H, W)."""
+    """One box of (C, S, T) into (C, H, W): across, then down. Versions of Pillow differ in their order."""
     (_, height, width), (left, top, right, bottom) = out.shape, room.tolist()
     for channel, to in zip(image, out, strict=True):
-        plane = Image.fromarray(channel).resize(
-            (width, height), Image.Resampling.BILINEAR, (left, top, right, bottom)
-        )
+        rows = len(channel)
+        across = Image.fromarray(channel).resize((width, rows), HOW, (left, 0, right, rows))
+        plane = across.resize((width, height), HOW, (0, top, width, bottom))
         to[:] = np.asarray(plane)[:, ::-1] if mirrored else plane
