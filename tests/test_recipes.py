@@ -31,6 +31,13 @@ def test_a_model_without_a_recipe_gets_the_general_one() -> None:
     assert find_recipe("nets/own.py:Net", "digits")[0] == "Net_digits"
 
 
+def test_stochastic_depth_reads_its_images_as_its_program() -> None:
+    """cifar-dataset.lua: ``mean(1)`` over the images, ``std()`` over everything; known to be 64.15 of 255."""
+    recipe = find_recipe("resnet110_stochastic_cifar10")[1]
+    assert recipe.normalise == "mean_image"
+    assert 255 * recipe.std == pytest.approx(64.150, abs=0.001)
+
+
 def test_a_folder_of_photographs(tmp_path: Path) -> None:
     """A network that reads photographs gets the recipe for them, unless it goes on from weights."""
     folder = f"{tmp_path}/woof"
