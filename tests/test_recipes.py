@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heirloom.errors import HeirloomError
 from heirloom.models import UNPUBLISHED
-from heirloom.recipes import RECIPES, Recipe, find_recipe
+from heirloom.recipes import RECIPES, Recipe, data_of, find_recipe
 
 BASE = Recipe(model="lenet5", data="digits")
 
@@ -21,6 +21,7 @@ def test_recipes_survive_json_and_bear_their_names(name: str) -> None:
     assert found == name
     assert name.startswith(f"{recipe.model}_{recipe.data}") or recipe.model in UNPUBLISHED
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+    assert data_of(name) == recipe.data
     if name == f"{recipe.model}_{recipe.data}":
         assert find_recipe(recipe.model, recipe.data) == (name, recipe)
     assert (Path(__file__).parent.parent / "src" / "heirloom" / "recipes" / f"{name}.py").is_file()
