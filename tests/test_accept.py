@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import finetuning
 import numpy as np
 import pytest
 import run
@@ -382,6 +383,19 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path: Path) -> None:
     assert errors.decode().count("go on with: heirloom resume accept/runs/lenet5_digits-seed") == 2
     assert all(list((path / "checkpoints").glob("step-*")) for path in runs)
     assert not folder(tmp_path, "lenet5_digits", 2).exists()
+
+
+def test_weights_are_tested_on_what_they_have_not_learned(tmp_path: Path) -> None:
+    """Among the photographs that come for testing, most are of the training set of the weights."""
+    for name in (*(f"train/dog/n1_{i:02}.JPEG" for i in range(12)), "val/dog/n1_99.JPEG",
+                 "val/dog/ILSVRC2012_val_00000007.JPEG"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    rows = list(csv.DictReader(finetuning.table(tmp_path).splitlines()))
+    split = {Path(row["path"]).name: row["split"] for row in rows}
+    assert [name for name in split if split[name] == "train"] == ["n1_00.JPEG", "n1_01.JPEG"]
+    assert [name for name in split if split[name] == "test"] == ["ILSVRC2012_val_00000007.JPEG"]
+    assert len(split) == 13
 
 
 def test_what_is_no_recipe_is_an_error(home: Path) -> None:

@@ -1,14 +1,10 @@
 """The published recipe of ResNet-20, 200 updates beside a plain loop that was written from the paper."""
 
 import dataclasses
-import sys
-from pathlib import Path
 
+import plain_resnet20
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "accept"))
-import plain_resnet20
 
 from heirloom import job
 from heirloom.data import Dataset, Split
