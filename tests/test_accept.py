@@ -433,15 +433,15 @@ def test_the_page_has_a_place_for_every_recipe_of_the_plan() -> None:
         read = dict.fromkeys(COLUMNS, "") | dict(
             recipe=row.recipe, model=recipe.model, data=recipe.data, split=recipe.split, images="5000"
         )
-        read |= dict(parameters="10", epochs="3", minutes="1.50", n="1000")
+        read |= dict(parameters="10", epochs="3", minutes="1.50", n="10000")
         for seed in range(row.seeds):
             if recipe.task == "reconstruct":
                 error = 0.005 + 0.001 * seed + 0.0003 * number
                 found = dict(metric="mse@test:center", error=f"{error:.6g}", low=f"{error - 0.0001:.6g}")
                 found["high"] = f"{error + 0.0001:.6g}"
             else:
-                correct = 970 + number - seed
-                share, low, high = (f"{p:.6f}" for p in (correct / 1000, *wilson(correct / 1000, 1000)))
+                correct = 9_700 + number - seed
+                share, low, high = (f"{p:.6f}" for p in (correct / 10_000, *wilson(correct / 10_000, 10_000)))
                 found = dict(metric="top1@test:center", correct=str(correct), accuracy=share)
                 found |= dict(low=low, high=high)
             lines.append(read | found | {"seed": str(seed)})
@@ -452,6 +452,8 @@ def test_the_page_has_a_place_for_every_recipe_of_the_plan() -> None:
         apart = find_recipe(row.recipe)[1].task == "reconstruct"
         assert (f"[`{row.recipe}`]" in section) == apart
         assert len(table(text, f"`{row.recipe}`")) == row.seeds
+    few = [line | {"n": "1000", "correct": "970"} for line in lines if line["recipe"] == "lenet1_mnist"]
+    assert "| here it is 1,000 of 10,000 images |" in page(few, PLAN)
 
 
 def test_the_results_of_this_repository_are_what_collect_writes() -> None:
