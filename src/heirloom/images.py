@@ -173,7 +173,8 @@ def _head(data: bytes, name: str) -> Head:
     mode, (width, height) = image.mode, image.size
     grey = mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16") or _png_depth(image, data)[1]
     grey = grey or (mode == "P" and _is_grey(image))
-    return Head(1 if grey else 3, (width, height) if _orientation(image) > 4 else (height, width))
+    turned = image.format != "TIFF" and _orientation(image) > 4  # of a TIFF Pillow says the size as turned
+    return Head(1 if grey else 3, (width, height) if turned else (height, width))
 
 
 def _read(data: bytes, name: str, least: int) -> Picture:
