@@ -145,7 +145,7 @@ def _careful(read: Callable[..., T], data: bytes, name: str, *more: int) -> T:
         raise _too_large(name, f"more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels") from error
     # Damaged files make Pillow fail in many ways: KeyError, struct.error, RuntimeError, ...
     except Exception as error:
-        why = str(error) or type(error).__name__
+        why = "out of memory" if isinstance(error, MemoryError) else str(error) or type(error).__name__
         raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
 
 

@@ -4,9 +4,9 @@ A table is a CSV file with the columns ``path``, ``label`` and, if wanted, ``spl
 it.
 
 A shard is a tar file, not compressed, in which ``KEY.jpg`` and ``KEY.cls`` belong together; a key is a name
-up to its first dot, and has one image: ``KEY.mask.png`` is something else, and left out. Of a folder of shards, ``train-000.tar`` is of ``train``, and so for ``val`` and
-``test``; where no shard has such a name, the rule of `heirloom.data.listing` splits. Nothing is unpacked on
-the disk.
+up to its first dot, and has one image: ``KEY.mask.png`` is something else, and left out. Of a folder of
+shards, ``train-000.tar`` is of ``train``, and so for ``val`` and ``test``; where no shard has such a name,
+the rule of `heirloom.data.listing` splits. Nothing is unpacked on the disk.
 
 Source: the documentation of webdataset, "The WebDataset Format".
 """

@@ -103,6 +103,8 @@ def _sum(work: tuple[Entry, list[int], dict[str, Any]]) -> Sum | BadFile:
     try:
         head = head_of(data, entry.name)
     except HeirloomError as error:
+        if isinstance(error.__cause__, MemoryError):  # next time there may be room
+            return BadFile(entry.name, error.why, entry.label)
         return Sum(digest, fault=error.why or error.what)
     return Sum(digest, head.channels, head.size)
 
