@@ -361,9 +361,9 @@ def _validate(job: Job) -> tuple[float | None, float | None]:
     if val is None:
         return None, None
     with job.averaged(), faults_of(job.recipe.model, "validation"):
-        kept = kept_of(job.task, job.model, val.images, job.card.preprocess)
+        kept = kept_of(job.task, job.model, val.images, job.card.preprocess, job.device)
     job.train_mode()
-    loss, value = job.task.validated(kept, val.labels, job.loss)
+    loss, value = job.task.validated(kept, val.labels.to(kept.device), job.loss)
     return (loss if math.isfinite(loss) else None), (value if math.isfinite(value) else None)
 
 
