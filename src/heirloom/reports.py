@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from heirloom.accounting import Summary
-from heirloom.data import load_data
+from heirloom.data import load_data, short_name
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
 from heirloom.figures.curves import curves_in, describe
@@ -92,7 +92,7 @@ def _gather(run: Run, model: str | None) -> Findings:
 def _subject(run: Run, loaded: LoadedModel) -> Subject:
     recipe, card = run.recipe, loaded.card
     return Subject(
-        f"{recipe.model.rpartition(':')[2]} on {recipe.data}",
+        f"{recipe.model.rpartition(':')[2]} on {short_name(recipe.data)}",
         recipe.model,
         card.args,
         loaded.model,

@@ -6,6 +6,7 @@ from math import ceil, isclose
 from typing import Any, Protocol
 
 from heirloom.accounting import Summary
+from heirloom.data import short_name
 from heirloom.documents import (
     Html,
     Section,
@@ -75,7 +76,7 @@ class Findings:
     @property
     def title(self) -> str:
         """What was trained on what."""
-        return f"{self.name} on {self.recipe.data}"
+        return f"{self.name} on {short_name(self.recipe.data)}"
 
     @property
     def charts(self) -> list[Kind]:

@@ -16,7 +16,7 @@ SHOWN = {
     "diagram": ("The network", "What each layer gives, with its size, and the parameters that it has."),
     "film": (
         "Filters over time",
-        "Each row is a filter of the first layer: as chance drew it, then after more and more steps.",
+        "Each row is a filter of the first layer: before the first step, then after more and more.",
     ),
     "activations": (
         "What it sees",
