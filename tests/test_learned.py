@@ -1,5 +1,6 @@
 """Pictures of what a network learned: their numbers beside other ways to find them, and their faults."""
 
+import io
 import json
 import shutil
 
@@ -25,10 +26,12 @@ from heirloom.figures.invariance import around, responses
 from heirloom.figures.kernels import picture as kernels
 from heirloom.figures.looking import last_maps, nonlinearity, passing, scorer
 from heirloom.figures.page import halves
+from heirloom.figures.palette import LIGHT
 from heirloom.figures.patches import cut, field_of, top_patches
 from heirloom.figures.picture import Asked, Subject, fresh
 from heirloom.figures.saliency import class_of, covered, grad_cam
 from heirloom.figures.similarity import similarity
+from heirloom.figures.writing import gif
 from heirloom.models import create_model
 from heirloom.tracing import trace
 
@@ -326,6 +329,15 @@ def test_a_film_is_the_snapshots(tmp_path, own):
     assert (found["shown"][0], found["shown"][-1], len(found["shown"])) == (0, 38, 12)
     assert found["limit"] == pytest.approx(0.38)
     assert found["moved"][5] == pytest.approx([0.1 * 27**0.5] * 4, rel=1e-5)
+    frames = film(Asked([subject_of(own, (3, 12, 12), run=tmp_path)])).frames
+    first, last = gif(frames, LIGHT), gif(frames, LIGHT)
+    assert first == last
+    with Image.open(io.BytesIO(first)) as moving:
+        assert moving.n_frames == 12
+        for place, step in enumerate(found["shown"]):  # grey is 0, white the end of the scale
+            moving.seek(place)
+            grey = moving.convert("RGB").getpixel((150, 200))
+            assert grey == pytest.approx([127.5 * (1 + step / 38)] * 3, abs=3)
     (folder / "step-00000007.safetensors").write_bytes(b"none")
     with pytest.raises(HeirloomError, match="cannot read"):
         film(Asked([subject_of(own, (3, 12, 12), run=tmp_path)]))

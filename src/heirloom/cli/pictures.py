@@ -39,7 +39,8 @@ def draw(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="File to write: .svg or .png, a new one.")
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="New file to write: .svg or .png, of a film .gif."),
     ],
     theme: Annotated[ThemeName, typer.Option(help="Light or dark ground.")] = ThemeName.light,
     data: Annotated[

@@ -11,7 +11,7 @@ from heirloom.errors import HeirloomError, nearest
 from heirloom.figures import PICTURES
 from heirloom.figures.palette import THEMES
 from heirloom.figures.picture import SCALES, Asked, Picture, Subject, fresh
-from heirloom.figures.writing import as_file
+from heirloom.figures.writing import as_file, gif
 from heirloom.files import is_folder, write_atomically
 from heirloom.models import MODELS, arguments
 from heirloom.recipes import RECIPES, find_recipe
@@ -41,7 +41,8 @@ def draw(
         what: One of `PICTURES`.
         networks: Each the name of a network, ``file.py:Class`` or the name of a recipe, which get the initial
             weights of seed 0; or a run directory or weights file.
-        out: File to write, ``.svg`` or ``.png``; neither it nor the file of its numbers may exist.
+        out: File to write, ``.svg`` or ``.png``, of a film ``.gif``; neither it nor the file of its numbers
+            may exist.
         data: Name of a data set for pictures that need images; by default a run's own, else digits.
         args: Arguments of `create_model` for networks that are named.
         model: As in `load_model`, for runs and files.
@@ -68,7 +69,7 @@ def draw(
     if scale is not None and scale not in SCALES:
         raise HeirloomError("E-usage", f"unknown scale {scale!r}", why=nearest(scale, SCALES))
     form = out.suffix.lower()
-    if form not in (".svg", ".png"):
+    if form not in (".svg", ".png", ".gif"):
         raise HeirloomError("E-usage", f"cannot draw {out.name}", remedy="end its name in .svg or .png")
     beside = out.with_suffix(".json")
     for file in (out, beside):
@@ -99,8 +100,14 @@ def draw(
         answer,
     )
     found: Picture = maker(asked)
-    words = found.title, found.description
-    write_atomically(out, as_file(found.art, "svg" if form == ".svg" else "png", asked.theme, *words, what))
+    if form == ".gif":
+        if not found.frames:
+            raise HeirloomError("E-usage", f"the picture {what} does not move", remedy="end its name in .png")
+        made = gif(found.frames, asked.theme)
+    else:
+        words = found.title, found.description
+        made = as_file(found.art, "svg" if form == ".svg" else "png", asked.theme, *words, what)
+    write_atomically(out, made)
     write_atomically(beside, (json.dumps(found.numbers, indent=2) + "\n").encode())
     return out
 

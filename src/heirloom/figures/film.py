@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from heirloom.errors import HeirloomError
+from heirloom.figures.canvas import Canvas
 from heirloom.figures.filters import Filters, first_filters
-from heirloom.figures.page import MARGIN, SMALL, Page, number
+from heirloom.figures.page import MARGIN, SMALL, WIDTH, Page, number
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.tracing import trace
 
@@ -56,9 +57,7 @@ def picture(asked: Asked) -> Picture:
         middle = top + row * (room + gap) + room / 2
         page.canvas.text(MARGIN + 28, middle + 6, str(row), SMALL, colour="soft", anchor="end")
     for i in shown:
-        # On the scale of all moments: a filter more that holds its end, and is not shown.
-        end = np.full((1, *weights.shape[2:]), limit, np.float32)
-        filters = Filters(layer, np.concatenate([weights[i, :count], end]), count)
+        filters = _on_scale(layer, weights[i, :count], limit)
         page.y = top
         page.tiles([filters.pixels(n) for n in range(count)], [""] * count, room, 1, x=x, gap=gap)
         label = "start" if not steps[i] else f"{steps[i]:,}"
@@ -67,7 +66,30 @@ def picture(asked: Asked) -> Picture:
     page.y += 36
     ends = (f"−{number(limit)}", "0", f"+{number(limit)}")
     page.ramp(filters.ramp, ends, f"{filters.legend}. Below each column: its step.", x=MARGIN + 44)
-    return Picture(numbers, title, words + ".", page.finished())
+    frames = [_frame(title, layer, steps, i, weights[:, :count], limit) for i in shown]
+    return Picture(numbers, title, words + ".", page.finished(), frames)
+
+
+def _frame(
+    title: str, layer: str, steps: list[int], moment: int, weights: NDArray[np.float32], limit: float
+) -> Canvas:
+    """One moment: the filters side by side, and how far training is."""
+    step, last = steps[moment], steps[-1]
+    page = Page(title, f"after {step:,} of {last:,} steps" if step else f"before the first of {last:,} steps")
+    filters = _on_scale(layer, weights[moment], limit)
+    few = len(weights[moment])
+    page.tiles([filters.pixels(n) for n in range(few)], [str(n) for n in range(few)], 184, 6, gap=14)
+    high = page.y + 14
+    page.canvas.rect(MARGIN, page.y, WIDTH - 2 * MARGIN, 8, fill="panel")
+    page.canvas.rect(MARGIN, page.y, max(1.0, (WIDTH - 2 * MARGIN) * step / max(1, last)), 8, fill="val")
+    page.canvas.scale = 1
+    return page.finished(high)
+
+
+def _on_scale(layer: str, weights: NDArray[np.float32], limit: float) -> Filters:
+    """Filters on the scale of all moments: one more holds its end, and is not shown."""
+    end = np.full((1, *weights.shape[1:]), limit, np.float32)
+    return Filters(layer, np.concatenate([weights, end]), len(weights))
 
 
 def _moments(subject: Subject, run: Path) -> tuple[list[int], str, NDArray[np.float32]]:

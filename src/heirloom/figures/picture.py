@@ -11,6 +11,7 @@ from torch import nn
 
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
+from heirloom.figures.canvas import Canvas
 from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.writing import Art
 from heirloom.models import create_model
@@ -82,12 +83,14 @@ class Picture:
         title: What it is, in a few words.
         description: What it shows, for those who cannot see it.
         art: The drawing.
+        frames: Its moments, where it shows something that moves.
     """
 
     numbers: dict[str, Any]
     title: str
     description: str
     art: Art
+    frames: Sequence[Canvas] = ()
 
 
 def fresh(

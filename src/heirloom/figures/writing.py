@@ -8,6 +8,7 @@ import base64
 import io
 import warnings
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from html import escape
 from typing import Any, Literal
 
@@ -56,6 +57,15 @@ def as_file(
     with style_in(theme):
         text = svg_text(art)
     return _described(text, title, description, prefix).encode()
+
+
+def gif(frames: Sequence[Canvas], theme: Theme) -> bytes:
+    """Drawings of one size as a GIF file that shows them one after the other, and the last one longer."""
+    images = [_drawn(frame, theme) for frame in frames]
+    times = [600] * (len(images) - 1) + [2400]
+    out = io.BytesIO()
+    images[0].save(out, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
+    return out.getvalue()
 
 
 def svg_on_white(art: Art, title: str, description: str, prefix: str) -> bytes:
