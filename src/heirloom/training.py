@@ -136,7 +136,8 @@ def resume(
     job = Job(_recipe_of(found, model), _device(device), found.start)
     # A run that did without stays without: it ends with the same bytes.
     kernels = native.find() if _native(old) and job.natively() else PLAIN
-    now = {"torch": torch.__version__, "threads": threads, "device": device, "kernels": kernels}
+    now = {"torch": torch.__version__, "threads": threads, "device": device}
+    now["kernels"] = kernels if _native(old) else old.get("kernels")  # plain, for whatever reason
     notes = [
         f"not equal to the last bit: {key} was {old[key]}, is {value}"
         for key, value in now.items()
