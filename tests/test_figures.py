@@ -187,7 +187,7 @@ def test_confusion_chart_has_every_count_and_no_markup_of_names():
     words = texts(
         confusion_on_white([[41, 12], [0, 53]], ["<i>", "$x$ & a name that is far too long"], "a $b$")
     )
-    assert {"41", "12", "53", "<i>", "$x$ & a name…", "a $b$"} <= set(words)
+    assert {"41", "12", "53", "<i>", "$x$ & a name that is…", "a $b$"} <= set(words)
     assert "106 images: blue is right, orange wrong (12)" in words
 
 

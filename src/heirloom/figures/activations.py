@@ -22,6 +22,8 @@ from heirloom.tracing import trace
 LAYERS, FEW, MOST = 5, 32, 256
 """Layers that are chosen where none is asked for, maps of each of them, and of a layer that is."""
 _ROOM, _COLUMNS, _LEFT, _IMAGE = 56, 16, 262, 180
+_LARGE, _COUPLE = 117, 8
+"""Room for each map where there are so few."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ def _drawn(title: str, seen: Shown, best: list[Answer], maps: list[Maps], scale:
         words = f"{_size(m)}{which}{silent}{squashed}"
         page.section(m.layer, words, x=_LEFT)
         limit = {"map": None, "layer": m.limit, "net": everything}[scale]
-        page.tiles(m.pixels(limit), [""] * len(m.shown), _ROOM, _COLUMNS, x=_LEFT)
+        few = len(m.shown) <= _COUPLE and m.values[0].size > 1
+        room, columns = (_LARGE, _COUPLE) if few else (_ROOM, _COLUMNS)
+        page.tiles(m.pixels(limit), [""] * len(m.shown), room, columns, x=_LEFT)
         page.y += 12
     _legends(page, maps, scale, everything)
     return page.finished(below)

@@ -296,8 +296,8 @@ def _draw(canvas: Canvas, item: Item, x: float, y: float, around: _Around) -> No
         words = fitted(_frame_words(item, around), TEXT, _MOST * 1.4)
         canvas.text(x - wide / 2 + _PAD, y + 19, words, TEXT, bold=isinstance(item, Repeat), colour="soft")
         top = y + _TITLE
-        if width_of(words, TEXT, bold=True) < wide / 2 - _PAD - 8:
-            canvas.line([(x, y), (x, top)], "soft", width=1.6)
+        narrow = width_of(words, TEXT, bold=True) < wide / 2 - _PAD - 8
+        canvas.line([(x, y if narrow else y + 24), (x, top)], "soft", width=1.6)  # or from below the words
         canvas.line([(x, y + high - _PAD), (x, y + high)], "soft", width=1.6)
     if isinstance(item, Repeat):
         _draw_series(canvas, item.first, x, top, _within(item, around))

@@ -16,7 +16,7 @@ MOST_CLASSES = 30
 """Up to so many the whole matrix is shown, above it the largest confusions alone."""
 
 _RIGHT, _WRONG = (28, 95, 196), (205, 62, 20)
-_LONGEST = 14
+_LONGEST = 22
 _LETTER = 0.14
 """Width of a letter of the title, in inches."""
 
@@ -80,7 +80,8 @@ def _chart(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str, 
     names = [_short(name) for name in classes]
     k, longest = len(names), max(map(len, names))
     # In inches: a cell, the margin for the names of the rows, and the heights above the matrix.
-    cell, left = 0.44, 0.75 + 0.105 * longest
+    counts = max(len(f"{count:,}") for row in matrix for count in row)
+    cell, left = max(0.44, 0.14 + 0.09 * counts), 0.75 + 0.105 * longest
     above = 1.35 + (0.105 * longest if longest > 3 else 0)
     width, height = max(left + k * cell + 0.35, 5.4), above + k * cell + 0.75
     wrong = sum(c.count for c in confusions(matrix))

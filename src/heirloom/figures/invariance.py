@@ -208,11 +208,11 @@ def _drawn(title: str, words: str, image: Tensor, found: list[Response], subject
     canvas, measured = page.canvas, found[0].accuracy is not None
     x, y = MARGIN + _LEFT, page.y + 4
     if measured:
-        canvas.line([(x, y), (x + 26, y)], stroke="val", width=3)
-        canvas.text(x + 34, y + 6, "accuracy", SMALL, colour="val")
-    start = x + (126 if measured else 0)
-    canvas.line([(start, y), (start + 26, y)], stroke="train", width=3, dash=(6, 4))
-    canvas.text(start + 34, y + 6, "cosine of features", SMALL, colour="train")
+        canvas.line([(x, y), (x + 16, y)], stroke="val", width=3)
+        canvas.text(x + 22, y + 6, "accuracy", SMALL, colour="val")
+    start = x + (106 if measured else 0)
+    canvas.line([(start, y), (start + 16, y)], stroke="train", width=3, dash=(6, 4))
+    canvas.text(start + 22, y + 6, "cosine of features", SMALL, colour="train")
     canvas.text(
         x + _CHART + 26, y + 6, "one image, its features as a strip, and the answer", SMALL, colour="soft"
     )
@@ -239,9 +239,9 @@ def _row(page: Page, r: Response, image: Tensor, subject: Subject) -> None:
         page.picture(x, top + 2, pixels, _IMAGE, frame="soft" if at == rest else "rule")
         strip = diverging(_folded(r.features[at], _IMAGE) / limit)
         canvas.image(x, top + _IMAGE + 6, _IMAGE, _BAR, strip)
-        answer = fitted(
-            _label(subject, r.answers[at]).split(",")[0], SMALL - 1, _IMAGE + _GAP - 4, bold=not same
-        )
+        # A class without a name is its number, which fits.
+        label = _label(subject, r.answers[at]).removeprefix("class " if not subject.classes else "")
+        answer = fitted(label.split(",")[0], SMALL - 1, _IMAGE + _GAP - 4, bold=not same)
         middle = x + _IMAGE / 2
         mark = {"colour": "ink" if same else "bad", "bold": not same, "anchor": "middle"}
         canvas.text(middle, top + _IMAGE + _BAR + 22, answer, SMALL - 1, **mark)

@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from heirloom.figures.canvas import Canvas, fitted
+from heirloom.figures.canvas import Canvas, fitted, width_of
 
 Pixels = NDArray[np.uint8]
 """(H, W) grey or (H, W, 3) colour."""
@@ -100,7 +100,8 @@ def sheet(
     rows = -(-len(tiles) // columns)
     step_x, step_y = wide + gap, tall + 10 + line * max(len(tile.names + tile.lines) for tile in tiles) + gap
     top = margin + 92
-    width = max(columns * step_x - gap, 560) + 2 * margin
+    told = min(round(width_of(subtitle, size)) + 2, 1000)
+    width = max(columns * step_x - gap, 560, told) + 2 * margin
     height = top + rows * step_y - gap + (82 if ramp else 0) + margin
     canvas = Canvas(width, height, scale=1)
     room_for_text = width - 2 * margin

@@ -184,9 +184,12 @@ class Panel:
 def _cam_panel(seen: Shown, cam: NDArray[np.float64], layer: str) -> Panel:
     top = float(cam.max())
     heat = _stretched(cam / (top or 1.0), seen)
-    words = f"maps of {layer}, {cam.shape[0]} × {cam.shape[1]}, by the gradient"
+    words = f"{layer}, maps of {cam.shape[0]} × {cam.shape[1]}"
     scale = sequential(np.linspace(0, 1, 256).reshape(1, 256))
-    return Panel("Grad-CAM", words, _laid_over(seen, heat, sequential(heat)), (scale, ("0", number(top))))
+    if not top:
+        words = f"nothing in the maps of {layer} speaks for it"
+    labels = ("0", number(top)) if top else ("0",)
+    return Panel("Grad-CAM", words, _laid_over(seen, heat, sequential(heat)), (scale, labels))
 
 
 def _cover_panel(seen: Shown, cover: Covering) -> Panel:

@@ -7,6 +7,7 @@ from heirloom.accounting import Summary
 from heirloom.errors import HeirloomError
 from heirloom.figures.architecture import layers_of
 from heirloom.figures.canvas import Canvas, fitted, width_of
+from heirloom.figures.mistakes import percent
 from heirloom.figures.picture import Asked, Picture
 from heirloom.figures.volumes import heading
 from heirloom.tracing import trace
@@ -49,8 +50,8 @@ def picture(asked: Asked) -> Picture:
     of = {area: [sum(getattr(s, c) for s in shares if s.area == area) for c in ("parameters", "macs")]
           for area in ("conv", "dense")}  # fmt: skip
     told = [
-        f"{name}: {_percent(of[area][0] / totals['parameters'])} of the weights, "
-        f"{_percent(of[area][1] / totals['macs'])} of the work"
+        f"{name}: {percent(of[area][0] / totals['parameters'])} of the weights, "
+        f"{percent(of[area][1] / totals['macs'])} of the work"
         for area, name in (("conv", "convolutions"), ("dense", "full connections"))
         if any(of[area])
     ]
@@ -121,11 +122,6 @@ def drawing(shares: list[Share], totals: dict[str, int], title: str, subtitle: s
                 edge = left if side < 0 else right
                 if count:
                     canvas.rect(edge - long if side < 0 else edge, y + 3, long, _ROW - 8, **look)  # type: ignore[arg-type]
-                canvas.text(edge + side * (long + 8), y + 19, _percent(part) if count else "0", 14,
+                canvas.text(edge + side * (long + 8), y + 19, percent(part) if count else "0", 14,
                             colour="soft", anchor="end" if side < 0 else "start")  # fmt: skip
     return canvas
-
-
-def _percent(part: float) -> str:
-    text = f"{100 * part:.1f} %"
-    return text if part == 0 or text != "0.0 %" else "< 0.1 %"

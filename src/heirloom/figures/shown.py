@@ -52,8 +52,10 @@ def shown_image(asked: Asked, subject: Subject) -> Shown:
     """The image that is asked for, else the first of the data's test split.
 
     Raises:
-        HeirloomError: (``E-image``) It cannot be read; (``E-data``) there is no such data.
+        HeirloomError: (``E-image``) It cannot be read; (``E-data``) there is no such data; (``E-argument``)
+            the network reads no images.
     """
+    _reads_images(subject)
     if asked.image is not None:
         image = open_image(Path(asked.image))
         return Shown(asked.image.name, subject.preprocess.fit(image.unsqueeze(0))[0])
@@ -66,9 +68,17 @@ def shown_image(asked: Asked, subject: Subject) -> Shown:
 
 def test_images(asked: Asked, subject: Subject) -> tuple[str, tuple[str, ...], Split]:
     """Name, classes and test split of the data that is asked for, else of the network's own, else digits."""
+    _reads_images(subject)
     name = asked.data or subject.data or DIGITS
     dataset = load_data(name, fit=subject.preprocess)
     return name, dataset.classes, dataset.split("test")
+
+
+def _reads_images(subject: Subject) -> None:
+    size = subject.preprocess.size
+    if len(size) != 3:
+        read = " x ".join(map(str, size))
+        raise HeirloomError("E-argument", f"{subject.label} reads no image", why=f"its input is {read}")
 
 
 @dataclass(frozen=True)
