@@ -2,9 +2,10 @@
 
 They lie below a data root (``HEIRLOOM_DATA``): ten breeds of dogs in ``photos/imagewoof``, the weights in
 ``weights/squeezenet-v1.0``. A table gives each photograph its split: of the 70 of each breed in the folder's
-``train/`` 60 are learned from and 10 validate; the 20 in ``val/`` are tested on, once by each run. The
-figures go to finetuning.csv beside this file, and from there into RESULTS.md, by ``python accept/run.py
---page``. Exit status 1: fine-tuning is not clearly better.
+``train/`` 60 are learned from and 10 validate. Of ``val/`` those are tested on, once by each run, that belong
+to ImageNet's validation set; the others are of its training set, which the weights have learned. The figures
+go to finetuning.csv beside this file, and from there into RESULTS.md, by ``python accept/run.py --page``.
+Exit status 1: fine-tuning is not clearly better.
 """
 
 import argparse
@@ -35,6 +36,8 @@ COLUMNS = (
 
 WEIGHTS = "weights/squeezenet-v1.0/decoded_squeezenet_v1.0_fp32.npz"
 PHOTOGRAPHS = "photos/imagewoof"
+UNSEEN = "ILSVRC2012_val_"
+"""How the files of ImageNet's validation set are called; those of its training set begin with the class."""
 HELD_OUT = 10
 """Photographs of each breed in ``train/`` that validate, the last ones by name."""
 
@@ -48,12 +51,13 @@ def table(photographs: Path) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["path", "label", "split"])
-    for folder, splits in (("train", ("train", "val")), ("val", ("test", "test"))):
-        for breed in sorted(path for path in (photographs / folder).iterdir() if path.is_dir()):
-            files = sorted(breed.iterdir())
-            for place, file in enumerate(files):
-                split = splits[place >= len(files) - HELD_OUT]
-                writer.writerow([file.resolve(), breed.name, split])
+    for breed in sorted(path for path in (photographs / "train").iterdir() if path.is_dir()):
+        files = sorted(breed.iterdir())
+        for place, file in enumerate(files):
+            split = "val" if place >= len(files) - HELD_OUT else "train"
+            writer.writerow([file.resolve(), breed.name, split])
+    for file in sorted((photographs / "val").glob(f"*/{UNSEEN}*")):
+        writer.writerow([file.resolve(), file.parent.name, "test"])
     return out.getvalue()
 
 

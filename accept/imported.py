@@ -64,9 +64,12 @@ def resnet(found: Imported, root: Path) -> list[tuple[str, int, int]]:
 
 
 def squeezenet(found: Imported, root: Path) -> list[tuple[str, int, int]]:
-    """Photographs of ImageNet's validation set: a folder for each class, named by its WordNet id."""
+    """Photographs of ImageNet's validation set: a folder for each class, named by its WordNet id.
+
+    Others in these folders are of its training set, which the weights have learned; they are left out.
+    """
     ids = (root / "imagenet" / "imagenet_synsets.txt").read_text().split()
-    paths = sorted((root / "photos" / "imagewoof" / "val").glob("*/*"))
+    paths = sorted((root / "photos" / "imagewoof" / "val").glob("*/ILSVRC2012_val_*"))
     preprocess = found.card.preprocess
     labels = torch.tensor([ids.index(path.parent.name) for path in paths])
     cat = preprocess.fit(open_image(root / "photos" / "cat.jpg").unsqueeze(0))
@@ -109,7 +112,7 @@ CASES = (
     Case(
         "squeezenet-v1.0/decoded_squeezenet_v1.0_fp32.npz",
         "squeezenet1_0",
-        "200 photographs of ten breeds of dogs (ImageNet's validation set), 1,000 classes",
+        "67 photographs of ten breeds of dogs (ImageNet's validation set), 1,000 classes",
         squeezenet,
     ),
 )

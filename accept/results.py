@@ -13,7 +13,8 @@ from plan import Row
 from heirloom.data import DATA
 from heirloom.errors import HeirloomError
 from heirloom.measures import ACCURACY, ERROR, Measure, measure_of, wilson
-from heirloom.recipes import RECIPES, Recipe, published_result
+from heirloom.recipes import RECIPES, Recipe, find_recipe, published_result
+from heirloom.recipes.published import Distance, Published, distance
 from heirloom.runs import Run
 from heirloom.weights import load_model
 
@@ -203,8 +204,8 @@ def _errors(row: Row, lines: Sequence[Line], known: Line) -> list[str]:
     if printed := published_result(row.recipe):
         hand = "" if printed.verified else " (second hand)"
         source = f"{ERROR.text(printed.value)}, {printed.source}{hand}"
-        alike = {line["metric"] for line in lines} == {printed.metric}
-        difference = f"{mean(lines) - printed.value:+.2g}" if alike else f"it is {printed.metric}"
+        far = _distance(printed, lines)
+        difference = far.why if far.value is None else f"{far.value:+.2g}"
     measured = {f"`{line['data']}`, {int(line['n']):,} images" for line in lines}
     left = known.get("error")
     return [
@@ -220,6 +221,14 @@ def _errors(row: Row, lines: Sequence[Line], known: Line) -> list[str]:
         f"{statistics.mean(float(line['minutes']) for line in lines):.1f}",
         *(bound, source, difference),
     ]
+
+
+def _distance(printed: Published, lines: Sequence[Line]) -> Distance:
+    """How far the mean of a recipe's runs is from its published result, where the two compare."""
+    line = lines[0]
+    entry = {"value": mean(lines), "n": int(line["n"]), "low": None, "high": None}
+    on = find_recipe(line["recipe"])[1].data
+    return distance(printed, on, line["data"], line["data"], {line["metric"]: entry})
 
 
 def _errors_between(low: float, high: float) -> str:
@@ -273,8 +282,8 @@ def _cells(row: Row, lines: Sequence[Line]) -> list[str]:
         bound = f"{_percent(row.bound)}: {'yes' if judged(row, lines)[1] else '**no**'}"
     if printed:
         source = f"{_percent(printed.value)}, {printed.source}{'' if printed.verified else ' (second hand)'}"
-        alike = {line["metric"] for line in lines} == {printed.metric}
-        difference = f"{100 * (share - printed.value):+.2f}" if alike else f"it is {printed.metric}"
+        far = _distance(printed, lines)
+        difference = far.why if far.value is None else f"{100 * far.value:+.2f}"
     return [
         _link(row.recipe),
         f"`python accept/run.py {row.recipe} --seeds {max(int(line['seed']) for line in lines) + 1}`",

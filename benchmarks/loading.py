@@ -18,7 +18,8 @@ folder has 700 photographs of imagewoof, a shorter side of 320 pixels, each {COP
 read. `later`: the {LATER} epochs after it. `crop`: heirloom's `{POLICIES["crop"]}`, the peer's Resize(256),
 RandomCrop(224). `area`: heirloom's `{POLICIES["area"]}`, which adds colour noise, the peer's
 RandomResizedCrop(224). Both are mirrored and normalised. The peer has the number of workers that is best for
-it, of {", ".join(map(str, WORKERS))}.
+it, of {", ".join(map(str, WORKERS))}. In neither clock: imports, and what heirloom compiles once for all
+runs of a machine and makes once in a process.
 """
 
 

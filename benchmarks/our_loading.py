@@ -25,7 +25,7 @@ def main() -> None:
     keep_freed_memory()
     native.find()  # compiled once for all runs of a machine
     recipe = Recipe(model="squeezenet1_1", data=str(folder), batch_size=BATCH)
-    recipe = recipe.changed([f"augment={POLICIES[given.policy]}"])
+    recipe = recipe.changed([f"augment={POLICIES[given.policy]}", "normalise=imagenet"])
 
     roots.cache = lambda: given.folder / "before"
     Job(recipe, torch.device("cpu"))  # what a network takes from the disk, once in a process

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import finetuning
 import numpy as np
 import pytest
 import run
@@ -384,6 +385,19 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path: Path) -> None:
     assert not folder(tmp_path, "lenet5_digits", 2).exists()
 
 
+def test_weights_are_tested_on_what_they_have_not_learned(tmp_path: Path) -> None:
+    """Among the photographs that come for testing, most are of the training set of the weights."""
+    for name in (*(f"train/dog/n1_{i:02}.JPEG" for i in range(12)), "val/dog/n1_99.JPEG",
+                 "val/dog/ILSVRC2012_val_00000007.JPEG"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    rows = list(csv.DictReader(finetuning.table(tmp_path).splitlines()))
+    split = {Path(row["path"]).name: row["split"] for row in rows}
+    assert [name for name in split if split[name] == "train"] == ["n1_00.JPEG", "n1_01.JPEG"]
+    assert [name for name in split if split[name] == "test"] == ["ILSVRC2012_val_00000007.JPEG"]
+    assert len(split) == 13
+
+
 def test_what_is_no_recipe_is_an_error(home: Path) -> None:
     with pytest.raises(HeirloomError, match="no recipe 'lenet5_digit': did you mean 'lenet5_digits'"):
         run.main(["lenet5_digit"], TWO, home)
@@ -419,15 +433,15 @@ def test_the_page_has_a_place_for_every_recipe_of_the_plan() -> None:
         read = dict.fromkeys(COLUMNS, "") | dict(
             recipe=row.recipe, model=recipe.model, data=recipe.data, split=recipe.split, images="5000"
         )
-        read |= dict(parameters="10", epochs="3", minutes="1.50", n="1000")
+        read |= dict(parameters="10", epochs="3", minutes="1.50", n="10000")
         for seed in range(row.seeds):
             if recipe.task == "reconstruct":
                 error = 0.005 + 0.001 * seed + 0.0003 * number
                 found = dict(metric="mse@test:center", error=f"{error:.6g}", low=f"{error - 0.0001:.6g}")
                 found["high"] = f"{error + 0.0001:.6g}"
             else:
-                correct = 970 + number - seed
-                share, low, high = (f"{p:.6f}" for p in (correct / 1000, *wilson(correct / 1000, 1000)))
+                correct = 9_700 + number - seed
+                share, low, high = (f"{p:.6f}" for p in (correct / 10_000, *wilson(correct / 10_000, 10_000)))
                 found = dict(metric="top1@test:center", correct=str(correct), accuracy=share)
                 found |= dict(low=low, high=high)
             lines.append(read | found | {"seed": str(seed)})
@@ -438,6 +452,8 @@ def test_the_page_has_a_place_for_every_recipe_of_the_plan() -> None:
         apart = find_recipe(row.recipe)[1].task == "reconstruct"
         assert (f"[`{row.recipe}`]" in section) == apart
         assert len(table(text, f"`{row.recipe}`")) == row.seeds
+    few = [line | {"n": "1000", "correct": "970"} for line in lines if line["recipe"] == "lenet1_mnist"]
+    assert "| here it is 1,000 of 10,000 images |" in page(few, PLAN)
 
 
 def test_the_results_of_this_repository_are_what_collect_writes() -> None:

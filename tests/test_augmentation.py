@@ -21,7 +21,7 @@ from heirloom.data.augmentation.colour import (
     enhancements,
     photometric,
 )
-from heirloom.data.augmentation.cropping import Boxes, cut
+from heirloom.data.augmentation.cropping import HOW, Boxes, cut
 from heirloom.data.augmentation.padding import Padded
 from heirloom.data.augmentation.photographs import Photographs, of_area, rescaled, scaled_to
 from heirloom.data.preprocessing import Preprocess
@@ -376,6 +376,59 @@ def test_compiled_crops_lie_as_they_are_wanted() -> None:
     top, left = corners[1].tolist()
     box = images[0, :, top : top + 124, left : left + 124].long()
     assert torch.equal(wanted[1], torch.stack([levels[1, c][box[c]] for c in range(3)]))
+
+
+@settings(max_examples=60)
+@given(
+    size=st.tuples(st.integers(2, 80), st.integers(2, 80)),
+    out=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    channels=st.sampled_from([1, 3]),
+    parts=st.lists(st.tuples(*[st.floats(0, 1)] * 4, st.booleans()), min_size=1, max_size=3),
+)
+def test_compiled_resizing_is_pillows_byte_by_byte(
+    size: tuple[int, int],
+    out: tuple[int, int],
+    channels: int,
+    parts: list[tuple[float, float, float, float, bool]],
+) -> None:
+    if not find().startswith(NATIVE):
+        pytest.skip("no C compiler")
+    from heirloom.kernels.pixels import resized
+
+    height, width = size
+    images = torch.from_numpy(
+        np.random.default_rng(height).integers(0, 256, (2, channels, *size), dtype=np.uint8)
+    )
+    boxes = []
+    for left, top, wide, high, _ in parts:
+        x, y = left * (width - 1), top * (height - 1)
+        boxes.append([x, y, x + max(0.3, wide * (width - x)), y + max(0.3, high * (height - y))])
+    rooms = torch.tensor(boxes).clamp(max=torch.tensor([width, height, width, height]))
+    mirrored, index = torch.tensor([part[4] for part in parts]), torch.arange(len(parts)) % 2
+    with active(2):
+        found = resized(images, index, rooms, mirrored, out)
+    assert found is not None
+    for i, room in enumerate(rooms.tolist()):
+        for channel in range(channels):
+            plane = Image.fromarray(images[index[i], channel].numpy())
+            box = (room[0], room[1], room[2], room[3])
+            across = plane.resize((out[1], height), HOW, (box[0], 0, box[2], height))
+            wanted = np.asarray(across.resize((out[1], out[0]), HOW, (0, box[1], out[1], box[3])))
+            assert np.array_equal(found[i, channel].numpy(), wanted[:, ::-1] if parts[i][4] else wanted)
+
+
+def test_compiled_resizing_refuses_what_is_outside() -> None:
+    if not find().startswith(NATIVE):
+        pytest.skip("no C compiler")
+    from heirloom.kernels.pixels import resized
+
+    images, right = photos(2, 30, 40), [0.0, 0.0, 40.0, 30.0]
+    for number, room in (
+        (2, right), (-1, right), (0, [0, 0, 40.1, 30]), (0, [-0.1, 0, 9, 9]), (0, [5, 5, 5, 9]),
+        (0, [float("nan")] * 4),
+    ):  # fmt: skip
+        with active(1), pytest.raises(IndexError):
+            resized(images, torch.tensor([number]), torch.tensor([room]), torch.tensor([False]), (8, 8))
 
 
 @pytest.mark.parametrize("name", ["alexnet", "inception", "pad_crop"])

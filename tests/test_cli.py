@@ -23,6 +23,7 @@ import heirloom as package
 from heirloom import job, training
 from heirloom.data import load_data
 from heirloom.data.preprocessing import Preprocess
+from heirloom.recipes import RECIPES
 from heirloom.weights import Card, load_model, save_model
 
 SMALL = ["--set", "epochs=1", "--set", "train_limit=128", "--threads", "1"]
@@ -36,7 +37,16 @@ def test_version_and_list(heirloom: Heirloom) -> None:
     assert [line.split()[0] for line in heirloom("list", "lenet5_relu*").stdout.splitlines()] == [
         "lenet5_relu_max", "lenet5_relu_avg"
     ]  # fmt: skip
-    assert "lenet5_digits" in heirloom("list", "--recipes").stdout
+    assert heirloom("list", "--recipes", "lenet5_relu_max_*").stdout == (
+        "mnist\n"
+        "  lenet5_relu_max_mnist    LeNet-5 with rectified units and maximum pooling on MNIST, "
+        "as fast as it goes to 99 %.\n\n"
+        "cifar10\n"
+        "  lenet5_relu_max_cifar10  LeNet-5 with rectified units and maximum pooling on CIFAR-10, "
+        "in two to three minutes.\n"
+    )
+    named = [line.split()[0] for line in heirloom("list", "--recipes").stdout.splitlines() if line[:1] == " "]
+    assert sorted(named) == sorted(RECIPES)
 
 
 def test_help_names_every_command(heirloom: Heirloom) -> None:
@@ -135,7 +145,7 @@ def test_training_evaluating_and_predicting(heirloom: Heirloom, tmp_path: Path) 
     assert "\x1b" not in done.stderr
     assert "\r" not in done.stderr
     assert "epoch 1/1  loss" in done.stderr
-    assert heirloom("evaluate", run[5:]).stdout.strip() == accuracy
+    assert heirloom("evaluate", run[5:]).stdout.splitlines()[0] == accuracy
     assert heirloom("report", run[5:]).stdout.strip() == report[8:]
     again = heirloom("resume", run[5:], "--quiet")
     assert again.stderr == "already complete\n"

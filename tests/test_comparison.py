@@ -1,5 +1,6 @@
 """Paired comparisons beside published examples, scipy, and by enumerating all that can happen."""
 
+import itertools
 import json
 import math
 import shutil
@@ -10,8 +11,10 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from heirloom.comparison import compare, mcnemar, mean_difference, paired_interval
+from heirloom.data import load_data
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
 from heirloom.recipes import Recipe
@@ -141,6 +144,23 @@ def test_a_run_of_before_is_evaluated_again(finished_run: Path, tmp_path: Path) 
     place.write_text(json.dumps(old))
     assert compare(run, finished_run).p == 1
     assert json.loads(place.read_text())["images"] == values["images"]
+
+
+def test_another_folder_of_the_same_name(finished_run: Path, worse: Path, tmp_path: Path) -> None:
+    """Its evaluation has the same name in a run, and its files are called alike: it is another one."""
+    test = load_data("digits").split("test")
+    for place, shift in (("right", 0), ("wrong", 1)):
+        for split, digit in itertools.product(("train", "test"), range(10)):
+            folder = tmp_path / place / "photos" / split / str((digit + shift) % 10)
+            folder.mkdir(parents=True)
+            image = test.images[test.labels == digit][int(split == "test"), 0]
+            Image.fromarray(image.numpy()).save(folder / "one.png")
+    runs = [shutil.copytree(path, tmp_path / path.name) for path in (finished_run, worse)]
+    right, wrong = (str(tmp_path / place / "photos") for place in ("right", "wrong"))
+    before = compare(*runs, right).values
+    after = compare(runs[0], shutil.copytree(worse, tmp_path / "fresh"), wrong).values
+    assert before != after
+    assert after[0] == evaluate(shutil.copytree(finished_run, tmp_path / "other"), wrong).correct / 10
 
 
 def test_what_does_not_compare(

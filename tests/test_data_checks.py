@@ -148,7 +148,7 @@ def test_nothing_there(tmp_path: Path, heirloom: Heirloom) -> None:
 
 def test_the_classes_of_a_run(tmp_path: Path, finished_run: Path) -> None:
     """The digits' run knows ten classes."""
-    good = put(tmp_path / "x", {f"{c}/{i}.png": large(10 * c + i) for c in range(10) for i in range(2)})
+    good = put(tmp_path / "x", {f"{c}/{i}.png": large(10 * c + i) for c in range(10) for i in range(6)})
     assert doctor(good, finished_run).healthy
     assert doctor(good, finished_run / "model.safetensors").healthy
     other = put(tmp_path / "y", {f"{c}/{i}.png": large(10 * c + i) for c in range(1, 11) for i in range(2)})

@@ -19,7 +19,7 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.events import Done, Epoch, Note, Step
-from heirloom.finetuning import class_axes, start_from
+from heirloom.finetuning import class_axes, start_from, start_notes
 from heirloom.job import Job
 from heirloom.models import create_model
 from heirloom.recipes import Recipe, find_recipe
@@ -184,6 +184,14 @@ def test_what_a_recipe_states_of_its_images_comes_first(tmp_path: Path, photos: 
         }
         assert job.card.preprocess == Preprocess((1, 32, 32), **stated)
         assert any("as the recipe says" in note for note in job.notes)
+
+
+def test_a_mean_image_of_its_own_is_told() -> None:
+    """Two are not compared by `Preprocess`, since they are no plain values."""
+    first, second = (dataclasses.replace(GREY, mean=(0.0,), mean_image=torch.rand(1, 32, 32)) for _ in "ab")
+    taken, own = (Card("lenet5_relu_max", {}, DIGITS, each) for each in (first, second))
+    assert "as for the weights" in start_notes(taken, taken, frozenset())[-1]
+    assert "as the recipe says" in start_notes(taken, own, frozenset())[-1]
 
 
 def test_googlenets_heads_begin_anew_as_well() -> None:

@@ -27,6 +27,7 @@ from heirloom.data.decoding import working
 from heirloom.data.folder import list_images
 from heirloom.data.listing import Entry, in_order, split_of
 from heirloom.data.preprocessing import Preprocess
+from heirloom.diagnosis import doctor
 from heirloom.errors import HeirloomError
 from heirloom.recipes import Recipe
 from heirloom.training import train
@@ -98,6 +99,25 @@ def test_a_folder_with_splits(tmp_path: Path) -> None:
     train = dataset.split("train")
     assert train.images.shape == (4, 3, 16, 16)
     assert (train.images.dtype, train.labels.dtype) == (torch.uint8, torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("folders", "why"),
+    [
+        (("Train", "Test"), "'Test' looks like a split.*call it test"),
+        (("train", "valid", "test"), "'valid' looks like a split.*call it val"),
+        (("training", "validation"), "'training' looks like a split.*call it train"),
+    ],
+)
+def test_splits_of_other_names_are_no_classes(tmp_path: Path, folders: tuple[str, ...], why: str) -> None:
+    root = put(tmp_path / "x", {f"{folder}/{c}/1.png": image(1) for folder in folders for c in "ab"})
+    with pytest.raises(HeirloomError, match=why):
+        list_images(root)
+
+
+def test_a_class_may_be_called_test(tmp_path: Path) -> None:
+    root = put(tmp_path / "x", {f"{label}/1.png": image(1) for label in ("exam", "Test", "quiz")})
+    assert list_images(root).labels == ("Test", "exam", "quiz")
 
 
 def test_one_folder_is_split_by_the_bytes(tmp_path: Path) -> None:
@@ -258,6 +278,30 @@ def test_shards_that_are_wrong(tmp_path: Path) -> None:
             tar.addfile(member)
     with pytest.raises(HeirloomError, match="no images below it"):
         load_data(str(tmp_path / "c.tar"), fit=FIT)
+    long = tarfile.TarInfo("././@LongLink")
+    long.type, long.size = tarfile.GNUTYPE_LONGNAME, 2
+    nested = (long.tobuf(tarfile.GNU_FORMAT) + b"x\0".ljust(512, b"\0")) * 3000
+    (tmp_path / "d.tar").write_bytes(nested + bytes(1024))
+    with pytest.raises(HeirloomError, match="no tar file, or a damaged one"):
+        load_data(str(tmp_path / "d.tar"), fit=FIT)
+    (tmp_path / "x").mkdir()
+    os.mkfifo(tmp_path / "x" / "e.tar")
+    with pytest.raises(HeirloomError, match=r"e\.tar: not a regular file"):
+        load_data(str(tmp_path / "x"), fit=FIT)
+
+
+def test_a_key_has_one_image(tmp_path: Path) -> None:
+    """A mask beside a photograph is not learned from, and nobody guesses which of two is meant."""
+    members = {}
+    for i in range(4):
+        members |= {f"{i}.jpg": image(i), f"{i}.seg.png": image(9), f"{i}.cls": str(i % 2).encode()}
+    shard(tmp_path / "a.tar", members)
+    listing = list_images(tmp_path / "a.tar")
+    assert [entry.name for entry in listing.entries] == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
+    assert listing.notes == ["4 images whose names have further dots are left out, such as 0.seg.png"]
+    shard(tmp_path / "b.tar", {"x.jpg": image(1), "x.png": image(2), "x.cls": b"0"})
+    with pytest.raises(HeirloomError, match=r"x\.jpg and x\.png are two images of one key"):
+        list_images(tmp_path / "b.tar")
 
 
 def test_imagenets_layout_and_its_names(tmp_path: Path) -> None:
@@ -703,9 +747,38 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, cache: Path, monkeypatch:
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, cache: Path) -> None:
     cache.write_text("a file in its place")
-    with pytest.raises(HeirloomError, match="not a directory: choose another place") as caught:
+    with pytest.raises(HeirloomError, match="not a directory: choose another cache folder: XDG") as caught:
         load_data(str(put(tmp_path / "x", some(10))), fit=FIT)
     assert caught.value.status == 5
+
+
+def test_a_whole_store_needs_no_leave_to_write(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an administrator has decoded for all."""
+    root = put(tmp_path / "x", some(20))
+    before = contents(root)
+    while len(list(cache.glob("decoded/*/facts.json"))) < 3:
+        time.sleep(0.01)
+
+    def refused(*arguments: object, **more: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    for name in ("utime", "mkdir", "open"):
+        monkeypatch.setattr(store.os, name, refused)
+    assert contents(root) == before
+
+
+def test_a_class_that_the_rule_leaves_nothing_to_learn_is_an_error(tmp_path: Path) -> None:
+    root = put(tmp_path / "x", some(40))
+    lone = next(
+        data for i in range(100, 200) if split_of(hashlib.sha256(data := image(i)).hexdigest()) == "test"
+    )
+    put(root, {"rare/1.png": lone})
+    why = "no image of 'rare' is in train: the rule of splits put them into test"
+    with pytest.raises(HeirloomError, match=why):
+        load_data(str(root), fit=FIT)
+    assert [found.files for found in doctor(root).findings if found.wrong] == [(why,)]
 
 
 # The whole.

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from heirloom.errors import HeirloomError
-from heirloom.images import FORMATS, MAX_PIXELS, MOST_BYTES, open_image, read_image
+from heirloom.images import FORMATS, MAX_PIXELS, MOST_BYTES, head_of, open_image, read_image
 
 MUTATIONS = 3000
 """Damaged files of each format."""
@@ -153,6 +153,8 @@ def test_golden_pixels(kind: str) -> None:
     for orientation in SIDES:
         pixels = open_image(write(orientation))
         seen = upright(expected, orientation)
+        head = head_of(write(orientation))
+        assert (*head.size, head.channels) == seen.shape, f"orientation {orientation}"
         assert pixels.shape == (seen.shape[2], *seen.shape[:2])
         np.testing.assert_array_equal(pixels.permute(1, 2, 0).numpy(), seen, f"orientation {orientation}")
 

@@ -17,13 +17,14 @@ TEN = Published(0.818, "Krizhevsky et al. 2012, table 2", metric="top5@val:10vie
 
 
 def test_the_same_protocol_is_compared() -> None:
-    found = distance(PRINTED, "mnist", "mnist", {"top1@test:center": share_entry(9917, 10_000)})
+    found = distance(PRINTED, "mnist", "mnist", "mnist", {"top1@test:center": share_entry(9917, 10_000)})
     assert found.value == pytest.approx(0.0012)
     assert found.text == (
         "published 99.05 % (top1@test:center, LeCun et al. 1998; second hand): "
         "0.12 points more here, inside the interval"
     )
-    found = distance(TEN, "imagenet", "imagenet", {"top5@val:10view": share_entry(34_950, 50_000)})
+    metrics = {"top5@val:10view": share_entry(34_950, 50_000)}
+    found = distance(TEN, "imagenet", "imagenet", "imagenet", metrics)
     assert found.text == (
         "published 81.80 % (top5@val:10view, Krizhevsky et al. 2012, table 2): 11.90 points less here"
     )
@@ -43,17 +44,24 @@ def test_the_same_protocol_is_compared() -> None:
 def test_another_protocol_is_not(
     published: Published, learned: str, data: str, metric: str, n: int, why: str
 ) -> None:
-    found = distance(published, learned, data, {metric: share_entry(n // 2, n)})
+    found = distance(published, learned, learned, data, {metric: share_entry(n // 2, n)})
     assert found.value is None
     assert found.why == why
     assert found.text.endswith(f"not compared, {why}")
     assert found.as_dict()["difference"] is None
 
 
+def test_a_network_that_learned_other_data_is_not() -> None:
+    """The digits' classes are called as MNIST's are, so a run of either can be evaluated on the other."""
+    metrics = {"top1@test:center": share_entry(9_000, 10_000)}
+    found = distance(PRINTED, "mnist", "digits", "mnist", metrics)
+    assert (found.value, found.why) == (None, "that learned mnist, this learned other data")
+
+
 def test_an_error_is_less_where_it_is_better() -> None:
     aim = Published(0.004, "somewhere", metric="mse@test:center")
     entry = {"value": 0.003, "n": 10_000, "low": 0.0029, "high": 0.0031}
-    assert distance(aim, "mnist", "mnist", {"mse@test:center": entry}).text == (
+    assert distance(aim, "mnist", "mnist", "mnist", {"mse@test:center": entry}).text == (
         "published 0.004000 (mse@test:center, somewhere): 0.001000 less here"
     )
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heirloom.errors import HeirloomError
 from heirloom.models import UNPUBLISHED
-from heirloom.recipes import RECIPES, Recipe, find_recipe
+from heirloom.recipes import RECIPES, Recipe, data_of, find_recipe
 
 BASE = Recipe(model="lenet5", data="digits")
 
@@ -21,6 +21,7 @@ def test_recipes_survive_json_and_bear_their_names(name: str) -> None:
     assert found == name
     assert name.startswith(f"{recipe.model}_{recipe.data}") or recipe.model in UNPUBLISHED
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+    assert data_of(name) == recipe.data
     if name == f"{recipe.model}_{recipe.data}":
         assert find_recipe(recipe.model, recipe.data) == (name, recipe)
     assert (Path(__file__).parent.parent / "src" / "heirloom" / "recipes" / f"{name}.py").is_file()
@@ -29,6 +30,13 @@ def test_recipes_survive_json_and_bear_their_names(name: str) -> None:
 def test_a_model_without_a_recipe_gets_the_general_one() -> None:
     assert find_recipe("lenet_caffe", "digits") == ("lenet_caffe_digits", Recipe("lenet_caffe", "digits"))
     assert find_recipe("nets/own.py:Net", "digits")[0] == "Net_digits"
+
+
+def test_stochastic_depth_reads_its_images_as_its_program() -> None:
+    """cifar-dataset.lua: ``mean(1)`` over the images, ``std()`` over everything; known to be 64.15 of 255."""
+    recipe = find_recipe("resnet110_stochastic_cifar10")[1]
+    assert recipe.normalise == "mean_image"
+    assert 255 * recipe.std == pytest.approx(64.150, abs=0.001)
 
 
 def test_a_folder_of_photographs(tmp_path: Path) -> None:

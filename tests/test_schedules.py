@@ -121,10 +121,10 @@ def test_groups_are_pytorchs(name: str) -> None:
 
 
 def test_alexnets_rule_where_rates_of_layers_change() -> None:
-    """The paper's velocity, which has the rate inside, written out; a layer whose rate is 0 rests."""
+    """The paper's velocity, which has the rate inside, written out; a layer rests where its rate is 0."""
     recipe = dataclasses.replace(
         BASE, bias_lr=2.0, weight_decay=0.02, bias_decay=0.0, momentum=0.9,
-        schedule="steps", lr_steps="3:0.1", layer_lr="0.*:1:0.1 0.*:2:0",
+        schedule="steps", lr_steps="3:0.1", layer_lr="0.*:1:0.1 0.*:2:0 0.*:3:0.5",
     )  # fmt: skip
     net, x, y = small(), torch.randn(8, 6), torch.randint(0, 3, (8,))
     weights = {n: p.detach().clone() for n, p in net.named_parameters()}
@@ -138,11 +138,11 @@ def test_alexnets_rule_where_rates_of_layers_change() -> None:
             assert p.grad is not None
             lr = (0.01 if step >= 12 else 0.1) * (2 if "bias" in n else 1)
             if n.startswith("0."):
-                lr *= 1 if step < 4 else 0.1 if step < 8 else 0
+                lr *= 1 if step < 4 else 0.1 if step < 8 else 0 if step < 12 else 0.5
             decay = 0.0 if "bias" in n else 0.02
             velocity[n] = 0.9 * velocity[n] - lr * decay * weights[n] - lr * p.grad
-            if lr:
-                weights[n] = weights[n] + velocity[n]
+            velocity[n] = velocity[n] if lr else torch.zeros_like(p)
+            weights[n] = weights[n] + velocity[n]
         optimizer.step()
         for n, p in net.named_parameters():
             torch.testing.assert_close(p.detach(), weights[n])

@@ -1,17 +1,21 @@
 """Photographs that are decoded while they are learned from: equal bytes, whatever happens meanwhile."""
 
+import dataclasses
 import errno
 import io
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from heirloom import images
 from heirloom.data import load_data, roots, store, waiting
@@ -21,7 +25,9 @@ from heirloom.errors import HeirloomError
 from heirloom.events import Note, Started, Step
 from heirloom.job import Job
 from heirloom.progress import _Lines, duration, waits
+from heirloom.protocols import kept_of
 from heirloom.recipes import Recipe
+from heirloom.tasks.classify import Classify
 from heirloom.training import resume, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -86,6 +92,75 @@ def test_equal_bytes_streaming_stored_and_resumed(tmp_path: Path, cache: Path) -
     (root / "train" / "b" / "0007.bmp").unlink()
     with pytest.raises(HeirloomError, match="is no longer what the run was trained on"):
         list(resume(tmp_path / "resumed"))
+
+
+def test_other_files_to_validate_by_are_refused_and_another_place_is_not(tmp_path: Path) -> None:
+    """What is held out decides when a run ends and which weights it keeps."""
+    root = folder(tmp_path / "x", 20, cut=())
+    recipe = dataclasses.replace(recipe_of(root), keep="best", patience=2)
+    list(train(recipe, out=tmp_path / "straight", threads=1))
+    going = train(recipe, out=tmp_path / "run", threads=1)
+    for event in going:
+        if isinstance(event, Step) and event.step == 4:
+            break
+    going.close()  # type: ignore[attr-defined]
+    one = root / "val" / "a" / "1000.bmp"
+    before = one.read_bytes()
+    one.write_bytes(bmp(5000))
+    with pytest.raises(HeirloomError, match="is no longer what the run was validated by"):
+        list(resume(tmp_path / "run"))
+    one.write_bytes(before)
+    root.rename(tmp_path / "elsewhere")
+    said = tmp_path / "run" / "recipe.json"
+    said.write_text(said.read_text().replace(str(root), str(tmp_path / "elsewhere")))
+    list(resume(tmp_path / "run"))
+    assert weights(tmp_path / "run") == weights(tmp_path / "straight")
+
+
+OWN = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self, num_classes=10, in_chans=3):
+        super().__init__(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * in_chans, num_classes))
+class Wrong(Net):
+    input_size = (32, 32)
+"""
+
+
+@pytest.mark.parametrize("how", [{"resize": "crop"}, {"augment": "crop_mirror"}, {"resize": "fit"}])
+def test_a_network_that_names_no_size_is_validated_as_it_is_tested(
+    tmp_path: Path, how: dict[str, Any]
+) -> None:
+    (tmp_path / "net.py").write_text(OWN)
+    for i in range(8):
+        path = tmp_path / "x" / ("train", "val")[i // 2 % 2] / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(i).integers(0, 256, (60, 120, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    recipe = Recipe(model=f"{tmp_path}/net.py:Net", data=str(tmp_path / "x"), **how)
+    job = Job(recipe, torch.device("cpu"))
+    seen, preprocess = job.validation(), job.card.preprocess
+    assert seen
+    assert preprocess.size == (3, 256, 256)
+    tested = load_data(recipe.data, fit=preprocess).split("val")
+    assert torch.equal(seen.images, preprocess.fit(tested.images))
+    with pytest.raises(HeirloomError, match=r"input_size of .*Wrong is not \(C, H, W\)"):
+        Job(dataclasses.replace(recipe, model=f"{tmp_path}/net.py:Wrong"), torch.device("cpu"))
+
+
+def test_mapped_images_reach_a_network_elsewhere() -> None:
+    """What is held out of photographs is not copied to the device as a whole."""
+    seen = []
+
+    class Told(Classify):
+        def kept(self, output: torch.Tensor, images: torch.Tensor, preprocess: Preprocess) -> torch.Tensor:
+            seen.append((output.device.type, images.device.type))
+            return torch.zeros(len(output))
+
+    net, size = nn.Flatten().to("meta"), (1, 4, 4)
+    images = torch.zeros(3, *size, dtype=torch.uint8)
+    found = kept_of(Told(), net, images, Preprocess(size), torch.device("meta"))
+    assert (seen, found.device.type) == ([("meta", "meta")], "cpu")
 
 
 def test_batches_are_the_files(tmp_path: Path) -> None:
@@ -283,6 +358,27 @@ def test_bad_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
         assert found.good(np.arange(40)).tolist() == [row != 4 for row in range(40)]
         assert found.bad == {4: "cut"}
         wait_for(place / "facts.json")
+
+
+def test_what_lacked_memory_is_bad_this_time_alone(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder(tmp_path / "x", cut=())
+    for name in ("_read", "_head"):
+        real, calls = getattr(images, name), []
+
+        def once(*arguments: Any, real: Any = real, calls: list[int] = calls) -> Any:
+            calls.append(1)
+            if len(calls) == 1:
+                raise MemoryError
+            return real(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(images, name, once)
+            (bad,) = load_data(str(root), fit=FIT).bad
+        assert bad.reason == "out of memory"
+        assert load_data(str(root), fit=FIT).bad == ()
+        shutil.rmtree(cache)
 
 
 def test_stores_that_nobody_uses_are_removed(tmp_path: Path) -> None:

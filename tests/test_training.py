@@ -1,6 +1,7 @@
 """The loop: against a plain loop, against itself interrupted, and when things go wrong."""
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -181,6 +182,14 @@ def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
     notes = [e.text for e in resume(tmp_path / "run") if hasattr(e, "text")]
     assert notes == ["already complete"]
     assert weights(tmp_path / "run") == before
+
+
+def test_a_run_without_fast_paths_goes_on_without_a_word(tmp_path: Path) -> None:
+    """Why it had none is noted in its versions, and is nothing that it would be unequal by."""
+    list(train(SHORT, out=tmp_path / "run", threads=1))
+    place = tmp_path / "run" / "versions.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"kernels": "plain: no C compiler"}))
+    assert [e.text for e in resume(tmp_path / "run") if hasattr(e, "text")] == ["already complete"]
 
 
 def test_resume_says_when_it_is_not_exact(tmp_path: Path) -> None:

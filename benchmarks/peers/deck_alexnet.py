@@ -131,7 +131,15 @@ def main() -> None:
     found: Dataset[tuple[Tensor, int]]
     wanted = asked.batch * (warm_up + updates)
     found = Noise(wanted, 10) if asked.images == "dummy" else Folder(photographs() / "train")
-    loader = DataLoader(found, asked.batch, shuffle=True, num_workers=asked.workers, drop_last=True)
+    loader = DataLoader(
+        found,
+        asked.batch,
+        shuffle=True,
+        num_workers=asked.workers,
+        drop_last=True,
+        persistent_workers=asked.workers
+        > 0,  # the example starts them again in each pass, here within the clock
+    )
     model = AlexNet(10)
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, weight_decay=1e-4)
     loss_of = nn.CrossEntropyLoss()

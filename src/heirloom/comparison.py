@@ -168,12 +168,13 @@ def _judged(path: Path, data: str | None, split: str, protocol: str, model: str 
     """From the files of a run where they are there; else the network is evaluated now."""
     if is_folder(path):
         own = Run(path).recipe.data
-        wanted = absolute(data) if data else own
+        wanted = absolute(data or own)
         name = evaluation_name(own, wanted, split, protocol)
         table = path / "evaluations" / f"{name}.csv"
-        if not table.is_file() or not Run(path).read_json(f"evaluations/{name}.json").get("images"):
-            evaluate(path, wanted, split=split, protocol=protocol, model=model)  # nobody has, or long ago
-        values = Run(path).read_json(f"evaluations/{name}.json")
+        values = Run(path).read_json(f"evaluations/{name}.json") if table.is_file() else {}
+        if not values.get("images") or values.get("data") != wanted:  # another folder may be called so
+            evaluate(path, wanted, split=split, protocol=protocol, model=model)
+            values = Run(path).read_json(f"evaluations/{name}.json")
         try:
             with table.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from heirloom.data.folder import list_images
-from heirloom.data.listing import SPLITS, Entry, Listing, check_classes_of, class_names, split_of
+from heirloom.data.listing import (
+    SPLITS,
+    Entry,
+    Listing,
+    check_classes_of,
+    check_learned,
+    class_names,
+    split_of,
+)
 from heirloom.data.sums import in_threads
 from heirloom.errors import HeirloomError, printable
 from heirloom.images import Picture, read_image
@@ -136,7 +144,7 @@ def doctor(path: Path | str, run: Path | str | None = None) -> Diagnosis:
     found = Diagnosis(str(path))
     _count(found, good, listing)
     found.findings += _wrong_files(listing, seen)
-    found.findings += _wrong_classes(listing, known)
+    found.findings += _wrong_classes(listing, good, known)
     found.findings += _twice(good)
     found.findings += _odd(good)
     found.findings.sort(key=lambda finding: not finding.wrong)
@@ -176,9 +184,10 @@ def _wrong_files(listing: Listing, seen: list[_Seen]) -> Iterable[Finding]:
         yield Finding(True, "cannot be read", tuple(sorted(bad)))
 
 
-def _wrong_classes(listing: Listing, known: tuple[str, ...] | None) -> Iterable[Finding]:
+def _wrong_classes(listing: Listing, good: list[_Seen], known: tuple[str, ...] | None) -> Iterable[Finding]:
     try:
         check_classes_of(listing)
+        check_learned(listing.root, ((each.entry.label, each.split) for each in good))
         classes = class_names(listing.root, listing.labels)
     except HeirloomError as error:
         yield Finding(True, "no data set as it is", (error.why,))

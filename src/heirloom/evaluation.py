@@ -76,7 +76,7 @@ def evaluate(
     assert isinstance(found, Evaluation | Reconstruction)
     if recipe:
         aim = published_beside(recipe)
-        beside: Distance | None = distance(*aim, data, found.metrics) if aim else None
+        beside: Distance | None = distance(*aim, recipe.data, data, found.metrics) if aim else None
         found = replace(found, distance=beside)
         folder = run / "evaluations"
         with disk_errors(folder):

@@ -20,10 +20,11 @@ def sha256(data: bytes) -> str:
 def disk_errors(
     path: Path,
     remedy: str = "free some space, then go on with: heirloom resume; what was saved before is intact",
+    elsewhere: str = "choose another place",
 ) -> Iterator[None]:
     """Turn the operating system's refusals to write at ``path`` into one clear line.
 
-    ``remedy`` is what to do about a full disk.
+    ``remedy`` is what to do about a full disk, ``elsewhere`` about a place that is not ours to write.
     """
     try:
         yield
@@ -41,7 +42,7 @@ def disk_errors(
             "cannot write",
             where=str(path),
             why=(error.strerror or str(error)).lower(),
-            remedy="choose another place",
+            remedy=elsewhere,
         ) from error
 
 

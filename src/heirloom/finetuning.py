@@ -143,7 +143,8 @@ def start_notes(card: Card, wanted: Card, new: frozenset[str]) -> list[str]:
         notes.append(f"new last layer: {layers}, since the weights know {why}")
     elif card.classes != wanted.classes:
         notes.append("the classes of the weights are put into the order of the data's")
-    if wanted.preprocess == card.preprocess:
+    mean_image = card.preprocess.mean_image
+    if wanted.preprocess == card.preprocess and wanted.preprocess.mean_image is mean_image:
         notes.append(f"images are prepared as for the weights: {card.preprocess}")
     else:
         notes.append(f"images are prepared as the recipe says, for the weights it was {card.preprocess}")

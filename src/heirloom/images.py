@@ -145,7 +145,7 @@ def _careful(read: Callable[..., T], data: bytes, name: str, *more: int) -> T:
         raise _too_large(name, f"more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels") from error
     # Damaged files make Pillow fail in many ways: KeyError, struct.error, RuntimeError, ...
     except Exception as error:
-        why = str(error) or type(error).__name__
+        why = "out of memory" if isinstance(error, MemoryError) else str(error) or type(error).__name__
         raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
 
 
@@ -173,7 +173,8 @@ def _head(data: bytes, name: str) -> Head:
     mode, (width, height) = image.mode, image.size
     grey = mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16") or _png_depth(image, data)[1]
     grey = grey or (mode == "P" and _is_grey(image))
-    return Head(1 if grey else 3, (width, height) if _orientation(image) > 4 else (height, width))
+    turned = image.format != "TIFF" and _orientation(image) > 4  # of a TIFF Pillow says the size as turned
+    return Head(1 if grey else 3, (width, height) if turned else (height, width))
 
 
 def _read(data: bytes, name: str, least: int) -> Picture:

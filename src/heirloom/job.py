@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from heirloom.averaging import MovingAverage
 from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
-from heirloom.data import Dataset, Split, load_data, of_photographs
+from heirloom.data import Dataset, Split, is_path, load_data, of_photographs
 from heirloom.data.augmentation import AUGMENTATIONS, Chosen
 from heirloom.data.listing import BadFile
+from heirloom.data.photographs import SIDE
 from heirloom.data.preprocessing import KNOWN, LARGEST_BOX, Preprocess
 from heirloom.data.sampling import mix, permutation
 from heirloom.data.statistics import measured
@@ -109,9 +110,12 @@ class Job:
             else self.augmentation.kept(chosen.images, self.card.preprocess, device)
         )
         self.train = dataclasses.replace(chosen, images=kept, labels=chosen.labels.to(device))
-        self._data = _fingerprint(chosen)
+        self._data, self._val = _fingerprint(chosen), ""
         held_out = "val" in dataset.splits and "val" not in recipe.split.split("+")
-        self.val = self._ready(dataset.split("val")) if held_out else None
+        self.val = None
+        if held_out:
+            val = dataset.split("val")
+            self.val, self._val = self._ready(val), _fingerprint(val)
         if recipe.schedule == "plateau" and not held_out:
             why = "it needs a split 'val' that is not trained on"
             raise HeirloomError("E-recipe", "schedule=plateau", why=why, remedy="take the schedule steps")
@@ -140,7 +144,10 @@ class Job:
         return dataclasses.replace(split, images=images, labels=split.labels.to(self.device))
 
     def validation(self) -> Split | None:
-        """What is held out, fitted; waits until it is decoded. None where there is no such split."""
+        """What is held out, fitted; waits until it is decoded. None where there is no such split.
+
+        Photographs stay where they are, mapped into memory: they may be more than the device has room for.
+        """
         if self.val and self.val.gate:
             found = self.val.settled()
             self.val = dataclasses.replace(found, images=self.card.preprocess.fit(found.images))
@@ -295,7 +302,7 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""
-        state = {"recipe": self._recipe(), "data": self._data}
+        state = {"recipe": self._recipe(), "data": self._data, "val": self._val}
         if self.recipe.schedule == "plateau":
             state["plateau"] = dataclasses.asdict(self.plateau)
         return state
@@ -304,6 +311,8 @@ class Job:
         """What decides every update: all but where things lie."""
         values = self.recipe.as_dict() | {"model": plain_name(self.recipe.model)}
         del values["weights"]
+        if is_path(self.recipe.data):  # wherever they lie: what is in the files is compared
+            del values["data"]
         return values
 
     def begin(self) -> None:
@@ -335,13 +344,14 @@ class Job:
                 why=", ".join(changed),
                 remedy="change it back, or start another run from these weights: heirloom train --weights",
             )
-        if checkpoint.state.get("data", self._data) != self._data:
-            raise HeirloomError(
-                "E-checkpoint",
-                f"{self.recipe.data} is no longer what the run was trained on",
-                why="other images or labels",
-                remedy="put the files back, or name their folder with --data-root",
-            )
+        for key, of, use in (("data", self._data, "trained on"), ("val", self._val, "validated by")):
+            if checkpoint.state.get(key, of) != of:
+                raise HeirloomError(
+                    "E-checkpoint",
+                    f"{self.recipe.data} is no longer what the run was {use}",
+                    why="other images or labels",
+                    remedy="put the files back, or name their folder with --data-root",
+                )
         fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
         self.plateau = Plateau(**checkpoint.state.get("plateau", {}))
         parameters = dict(self.model.named_parameters())
@@ -384,15 +394,27 @@ def _data(recipe: Recipe, begun: Card | None) -> tuple[Dataset, Split]:
     Photographs are stored in the size that the network takes, or that its augmentation cuts from: that is
     asked first.
     """
-    size = stored = None
+    fit = stored = None
     if of_photographs(recipe.data):
         with torch.device("meta"), faults_of(recipe.model, "its input size"):
-            size = getattr(create_model(recipe.model, **_arguments(recipe, begun)), "input_size", None)
-    fit = _fitted(recipe, tuple(size), begun) if size else None
-    if fit:
+            network = create_model(recipe.model, **_arguments(recipe, begun))
+        fit = _fitted(recipe, _input_size(recipe, network, begun, (3, SIDE, SIDE)), begun)
         stored = AUGMENTATIONS[recipe.augment].stored(fit)
     dataset = load_data(recipe.data, fit=fit, wait=False)
     return dataset, dataset.split(recipe.split, stored).first(recipe.train_limit or sys.maxsize)
+
+
+def _input_size(
+    recipe: Recipe, network: nn.Module, begun: Card | None, otherwise: tuple[int, ...]
+) -> tuple[int, int, int]:
+    """(C, H, W) of what a network reads, by its own word; else as its weights had it, or as data are."""
+    try:
+        c, h, w = getattr(network, "input_size", begun.preprocess.size if begun else otherwise)
+        return int(c), int(h), int(w)
+    except (TypeError, ValueError) as error:
+        raise HeirloomError(
+            "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
+        ) from error
 
 
 def _arguments(recipe: Recipe, begun: Card | None) -> dict[str, Any]:
@@ -417,13 +439,10 @@ def _network(recipe: Recipe, dataset: Dataset, split: Split, begun: Card | None)
     model = create_model(recipe.model, **args)
     if not any(True for _ in model.parameters()):
         raise HeirloomError("E-argument", f"{recipe.model} has no parameters to train")
-    try:
-        c, h, w = getattr(model, "input_size", split.images.shape[1:])
-    except (TypeError, ValueError) as error:
-        raise HeirloomError(
-            "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
-        ) from error
-    preprocess = _preprocess(recipe, (int(c), int(h), int(w)), split, begun)
+    c, *sides = split.images.shape[1:]
+    if of_photographs(recipe.data):  # they may be stored larger, to be cut from
+        sides = [SIDE, SIDE]
+    preprocess = _preprocess(recipe, _input_size(recipe, model, begun, (c, *sides)), split, begun)
     model.eval()
     images = preprocess(split.images[:2])
     with torch.no_grad(), faults_of(recipe.model, dataset.name):

@@ -35,15 +35,21 @@ Look = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def kept_of(task: Task, model: nn.Module, images: Tensor, preprocess: Preprocess) -> Tensor:
+def kept_of(
+    task: Task,
+    model: nn.Module,
+    images: Tensor,
+    preprocess: Preprocess,
+    device: torch.device | None = None,
+) -> Tensor:
     """What the task keeps of each output for fitted uint8 images (N, C, H, W), in evaluation mode.
 
-    Everything is done where the images are. Shape (N, ...).
+    The network is on ``device``, by default where the images are. The result is with them. Shape (N, ...).
     """
     model.eval()
     parts = []
     for part in images.split(batch_of(preprocess)):
-        x = preprocess.normalised(preprocess.scaled(part))
+        x = preprocess.normalised(preprocess.scaled(part.to(device or images.device)))
         parts.append(task.kept(model(x), x, preprocess))
     return torch.cat(parts).to(images.device)
 

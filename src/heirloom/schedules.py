@@ -79,7 +79,10 @@ def set_rates(
         if recipe.optimizer == "sgd":
             group.momentum = recipe.momentum * before / lr
             was = group.factor_at(max(step - 1, 0) // steps_per_epoch)
-            if was != now and now:
+            if now and not was:  # it rested, and begins with a velocity of 0
+                for parameter in group.parameters:
+                    optimizer.state.pop(parameter, None)
+            elif now:
                 group.momentum *= was / now
     return lr
 

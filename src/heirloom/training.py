@@ -136,7 +136,8 @@ def resume(
     job = Job(_recipe_of(found, model), _device(device), found.start)
     # A run that did without stays without: it ends with the same bytes.
     kernels = native.find() if _native(old) and job.natively() else PLAIN
-    now = {"torch": torch.__version__, "threads": threads, "device": device, "kernels": kernels}
+    now = {"torch": torch.__version__, "threads": threads, "device": device}
+    now["kernels"] = kernels if _native(old) else old.get("kernels")  # plain, for whatever reason
     notes = [
         f"not equal to the last bit: {key} was {old[key]}, is {value}"
         for key, value in now.items()
@@ -360,9 +361,9 @@ def _validate(job: Job) -> tuple[float | None, float | None]:
     if val is None:
         return None, None
     with job.averaged(), faults_of(job.recipe.model, "validation"):
-        kept = kept_of(job.task, job.model, val.images, job.card.preprocess)
+        kept = kept_of(job.task, job.model, val.images, job.card.preprocess, job.device)
     job.train_mode()
-    loss, value = job.task.validated(kept, val.labels, job.loss)
+    loss, value = job.task.validated(kept, val.labels.to(kept.device), job.loss)
     return (loss if math.isfinite(loss) else None), (value if math.isfinite(value) else None)
 
 

@@ -25,24 +25,31 @@ from heirloom.models import arguments
 
 def list_(
     pattern: Annotated[str, typer.Argument(help="Shell pattern, such as 'lenet5*'.")] = "*",
-    recipes: Annotated[bool, typer.Option("--recipes", help="List the recipes instead.")] = False,
+    recipes: Annotated[
+        bool, typer.Option("--recipes", help="List the recipes instead, by their data.")
+    ] = False,
 ) -> None:
     """List the networks, or the recipes."""
     import fnmatch
 
     from heirloom import models
-    from heirloom.recipes import RECIPES, headline
+    from heirloom.recipes import RECIPES, data_of, headline
 
     found = [name for name in RECIPES if fnmatch.fnmatch(name, pattern)]
     names = found if recipes else models.list_models(pattern)
-    width = max(map(len, names), default=0)
-    for name in names:
-        print(f"{name:<{width}}  {headline(name) if recipes else models.headline(name)}")
     if not names:
-        from heirloom.models import MODELS
-
-        known = RECIPES if recipes else MODELS
+        known = RECIPES if recipes else models.MODELS
         raise HeirloomError("E-model", f"nothing matches {pattern!r}", why=nearest(pattern, known))
+    width = max(map(len, names))
+    if not recipes:
+        for name in names:
+            print(f"{name:<{width}}  {models.headline(name)}")
+        return
+    for number, data in enumerate(dict.fromkeys(map(data_of, names))):
+        print(*([""] if number else []), data, sep="\n")
+        for name in names:
+            if data_of(name) == data:
+                print(f"  {name:<{width}}  {headline(name)}")
 
 
 def summary(

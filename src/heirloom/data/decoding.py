@@ -80,7 +80,7 @@ def _fitted(entry: Entry, digest: str, how: Preprocess, channels: int) -> memory
     except OSError as error:
         return Missing((error.strerror or str(error)).lower(), ever=False)
     except HeirloomError as error:
-        return Missing(error.why or error.what)
+        return Missing(error.why or error.what, ever=not isinstance(error.__cause__, MemoryError))
     pixels = how.fit(image.unsqueeze(0))
     if channels == 1:
         pixels = _grey(pixels) if len(image) > 1 else pixels[:, :1]

@@ -18,6 +18,8 @@ from heirloom.errors import HeirloomError
 from heirloom.images import SUFFIXES
 
 IGNORED = frozenset(["__MACOSX", "Thumbs.db", "lost+found"])
+MEANT = {"training": "train", "valid": "val", "validation": "val", "testing": "test"} | {s: s for s in SPLITS}
+"""Names of folders, in small letters, that are hardly those of classes, and the splits that they mean."""
 _Seen = set[tuple[int, int]]
 
 
@@ -67,6 +69,10 @@ def _list_folder(root: Path, without: str = "") -> Listing:
     if shards and not folders:
         return list_shards(root, shards)
     splits = [item for item in folders if item.name in SPLITS]
+    odd = [item.name for item in folders if item.name not in SPLITS and item.name.lower() in MEANT]
+    if odd and (splits or len(odd) == len(folders)):
+        why = f"its folder {odd[0]!r} looks like a split, and has not the name of one"
+        raise bad_data(root, why, f"call it {MEANT[odd[0].lower()]}")
     if splits:
         beside = [item.name for item in folders if item.name not in SPLITS]
         if beside:

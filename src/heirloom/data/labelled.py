@@ -4,9 +4,9 @@ A table is a CSV file with the columns ``path``, ``label`` and, if wanted, ``spl
 it.
 
 A shard is a tar file, not compressed, in which ``KEY.jpg`` and ``KEY.cls`` belong together; a key is a name
-up to its first dot. Of a folder of shards, ``train-000.tar`` is of ``train``, and so for ``val`` and
-``test``; where no shard has such a name, the rule of `heirloom.data.listing` splits. Nothing is unpacked on
-the disk.
+up to its first dot, and has one image: ``KEY.mask.png`` is something else, and left out. Of a folder of
+shards, ``train-000.tar`` is of ``train``, and so for ``val`` and ``test``; where no shard has such a name,
+the rule of `heirloom.data.listing` splits. Nothing is unpacked on the disk.
 
 Source: the documentation of webdataset, "The WebDataset Format".
 """
@@ -83,8 +83,11 @@ def _list_shard(listing: Listing, shard: Path, split: str) -> None:
     place = shard.name if shard != listing.root else ""
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
-    size = shard.stat().st_size
+    others: list[str] = []
     try:
+        if not shard.is_file():  # a pipe might never end
+            raise bad_data(shard, "not a regular file")
+        size = shard.stat().st_size
         with tarfile.open(shard, "r:") as tar:
             for member in tar:
                 folder, _, name = member.name.rpartition("/")
@@ -94,13 +97,22 @@ def _list_shard(listing: Listing, shard: Path, split: str) -> None:
                     continue
                 if member.offset_data + member.size > size:
                     raise bad_data(shard, f"{member.name} is cut short")
-                if f".{end.rpartition('.')[2].lower()}" in SUFFIXES:
+                if f".{end.lower()}" in SUFFIXES:
+                    if key in images and images[key].name != member.name:
+                        why = f"{images[key].name} and {member.name} are two images of one key"
+                        raise bad_data(shard, why, "write shards in which each key has one")
                     images[key] = member
+                elif f".{end.rpartition('.')[2].lower()}" in SUFFIXES:
+                    others.append(member.name)
                 elif end == "cls" and member.size <= MOST_LABEL:
                     opened = tar.extractfile(member)
                     labels[key] = opened.read().decode("utf-8", "replace").strip() if opened else ""
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except (OSError, EOFError, tarfile.TarError, ValueError, RecursionError) as error:
         raise bad_data(shard, f"no tar file, or a damaged one: {error}") from error
+    if others:
+        listing.notes.append(
+            f"{len(others):,} images whose names have further dots are left out, such as {others[0]}"
+        )
     for key, member in images.items():
         name = f"{place}: {member.name}" if place else member.name
         if labels.get(key):

@@ -190,6 +190,26 @@ def check_classes_of(listing: Listing) -> None:
         listing.notes.append(f"two classes have nearly one name: {pair[0]!r} and {pair[1]!r}")
 
 
+def check_learned(root: Path, placed: Iterable[tuple[str, str]]) -> None:
+    """Refuse a set of images of which a class has none to learn from, whoever decides the splits.
+
+    Args:
+        root: What was named.
+        placed: Class and split of every good image.
+
+    Raises:
+        HeirloomError: (``E-data-file``) There is such a class.
+    """
+    splits: dict[str, set[str]] = {}
+    for label, split in placed:
+        splits.setdefault(label, set()).add(split)
+    for label in in_order(splits):
+        if "train" not in splits[label]:
+            where = " and ".join(sorted(splits[label]))
+            why = f"no image of {label!r} is in train: the rule of splits put them into {where}"
+            raise bad_data(root, why, "add images of it, or make the splits yourself: train/, val/, test/")
+
+
 def check_bad(root: Path, labels: Iterable[str], bad: Sequence[BadFile]) -> None:
     """Refuse a set of images of which too many are bad: over `MOST_BAD` of a class, or all of it.
 

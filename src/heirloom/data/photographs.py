@@ -19,6 +19,7 @@ from heirloom.data.listing import (
     bad_note,
     check_bad,
     check_classes_of,
+    check_learned,
     class_names,
     split_of,
 )
@@ -91,6 +92,7 @@ def of_listing(listing: Listing, fit: Preprocess | None, wait: bool, name: str =
     if "train" not in splits or len(splits) == 1:
         lacks = "to test with" if "train" in splits else "to learn from"
         raise bad_data(path, f"no images {lacks}", f"{len(found)} images are too few for the rule of splits")
+    check_learned(path, ((each.entry.label, each.split) for each in found))
     notes, stand_ins = [*listing.notes, *_leaks(found)], {}
     if "test" not in splits:
         stand_ins = {"test": "val"}

@@ -35,7 +35,8 @@ from heirloom.data.waiting import EVERY, tell
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, sync_folder, write_atomically
 
-REMEDY = "free some space there, or choose another cache folder: XDG_CACHE_HOME"
+ELSEWHERE = "choose another cache folder: XDG_CACHE_HOME"
+REMEDY = f"free some space there, or {ELSEWHERE}"
 UNUSED_DAYS = 30
 """After so many days without use a store is removed, when another one is made."""
 
@@ -90,12 +91,14 @@ class Store:
         self._order: NDArray[np.int64] = np.arange(count)
         self._next = 0
         self._workers = 0
-        with disk_errors(place, REMEDY):
-            place.parent.mkdir(parents=True, exist_ok=True)
+        with disk_errors(place, REMEDY, ELSEWHERE):
             bad = _complete(place, self._shape)
+            if bad is None:
+                place.parent.mkdir(parents=True, exist_ok=True)
             if bad is None and not _begun(place, count, self._row):
                 _begin(place, count, self._row)
-            os.utime(place)
+            with contextlib.suppress(OSError):  # one that is whole may be another user's
+                os.utime(place)
         self.images = (_map(place / "images.u8") if count else torch.empty(0, dtype=torch.uint8)).view(
             self._shape
         )
@@ -106,9 +109,11 @@ class Store:
                 self._note_bad(row, reason)
             self._left = 0
         else:
-            self._pixels = os.open(place / "images.u8", os.O_RDWR)
-            self._rows = os.open(place / "rows.u64", os.O_RDWR)
-            weakref.finalize(self, _close, self._pixels, self._rows)
+            with disk_errors(place, REMEDY, ELSEWHERE):
+                self._pixels = os.open(place / "images.u8", os.O_RDWR)
+                self._rows = os.open(place / "rows.u64", os.O_RDWR)
+            # Not at the end of the process, where threads may still write.
+            weakref.finalize(self, _close, self._pixels, self._rows).atexit = False
 
     def __len__(self) -> int:
         return len(self._state)
@@ -194,15 +199,16 @@ class Store:
     def _fill(self, row: int) -> str:
         """Have the row in the file; why it cannot be there, or nothing."""
         place = row * self._row
-        with disk_errors(self._place, REMEDY):
+        with disk_errors(self._place, REMEDY, ELSEWHERE):
             known = int.from_bytes(os.pread(self._rows, 8, 8 * row), "little")
             if known & _THERE and zlib.crc32(_read_all(self._pixels, self._row, place)) == known & 0xFFFFFFFF:
                 return ""
         data = self._decode(row)
         if isinstance(data, Missing):
-            self._lasting &= data.ever
+            if not data.ever:
+                self._lasting = False
             return data.why
-        with disk_errors(self._place, REMEDY):
+        with disk_errors(self._place, REMEDY, ELSEWHERE):
             # Written, not mapped: where the disk is full a write fails, a mapped page kills the process.
             _write_all(self._pixels, data, place)
             _write_all(self._rows, (_THERE | zlib.crc32(data)).to_bytes(8, "little"), 8 * row)

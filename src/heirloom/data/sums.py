@@ -26,6 +26,8 @@ from heirloom.images import head_of
 
 SETTLED = 2.0
 """Seconds that a file must be unchanged before what is known of it is kept: a clock ticks in steps."""
+VERSION = 2
+"""Of what is kept: another one looks at the files anew."""
 _AHEAD, _TOGETHER = 4, 16
 """How many pieces of work each thread may be ahead of the reader, and files of a piece."""
 
@@ -83,7 +85,7 @@ def _stamp(entry: Entry) -> list[int]:
         status = entry.path.stat()
     except OSError:
         return []
-    return [entry.offset, status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+    return [VERSION, entry.offset, status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _sum(work: tuple[Entry, list[int], dict[str, Any]]) -> Sum | BadFile:
@@ -101,6 +103,8 @@ def _sum(work: tuple[Entry, list[int], dict[str, Any]]) -> Sum | BadFile:
     try:
         head = head_of(data, entry.name)
     except HeirloomError as error:
+        if isinstance(error.__cause__, MemoryError):  # next time there may be room
+            return BadFile(entry.name, error.why, entry.label)
         return Sum(digest, fault=error.why or error.what)
     return Sum(digest, head.channels, head.size)
 

@@ -12,6 +12,7 @@
 #include "units.h"
 #include "windows.h"
 #include "pixels.h"
+#include "resizing.h"
 
 enum { CONVOLUTION, PRODUCT, RECTIFIER, SQUASHING, DISTANCES, LARGEST_OF_WINDOW, SUM_OF_WINDOW };
 

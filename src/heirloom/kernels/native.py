@@ -27,7 +27,16 @@ from heirloom.kernels import worthwhile
 
 SOURCE = Path(__file__).with_name("native.c")
 
-HEADERS = ("threads.h", "layer.h", "convolution.h", "product.h", "units.h", "windows.h", "pixels.h")
+HEADERS = (
+    "threads.h",
+    "layer.h",
+    "convolution.h",
+    "product.h",
+    "units.h",
+    "windows.h",
+    "pixels.h",
+    "resizing.h",
+)
 """What it includes, beside it."""
 
 FLAGS = (
@@ -90,6 +99,16 @@ class Crops(Structure):
     )
 
 
+class Resizes(Structure):
+    """``resizes`` of resizing.h."""
+
+    _fields_ = (
+        *(("images", c_int), ("channels", c_int)),
+        *((name, c_long) for name in ("rows", "columns", "out_rows", "out_columns")),
+        *((name, c_void_p) for name in ("stored", "index", "boxes", "mirrored", "out", "work")),
+    )
+
+
 FUNCTIONS = {
     "kept_size": (Chain, c_long),
     "work_size": (Chain, c_long),
@@ -97,6 +116,8 @@ FUNCTIONS = {
     "backward": (Chain, None),
     "look_up": (Pixels, None),
     "crop": (Crops, None),
+    "resize_size": (Resizes, c_long),
+    "resize": (Resizes, None),
 }
 """Of native.c: what each one takes, beside the number of threads, and what it returns."""
 
@@ -176,6 +197,11 @@ def library_for(x: Tensor) -> Library | None:
         return None
     watched = torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack()
     return None if watched or torch.is_autocast_enabled("cpu") else _State.library
+
+
+def library_for_pixels() -> Library | None:
+    """The library, where it is active: for stored grey values, of which nobody asks a gradient."""
+    return _State.library if _now.threads else None
 
 
 def find() -> str:

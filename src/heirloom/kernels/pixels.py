@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from heirloom.kernels.native import Crops, Pixels, library_for
+from heirloom.kernels.native import Crops, Pixels, Resizes, library_for, library_for_pixels
 
 
 def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
@@ -82,4 +82,44 @@ def cropped(
             levels.data_ptr(), out.data_ptr(),
         ),
     )  # fmt: skip
+    return out
+
+
+def resized(
+    stored: Tensor, index: Tensor, boxes: Tensor, mirrored: Tensor, size: tuple[int, int]
+) -> Tensor | None:
+    """A box of each image as an image of one size; None where native.c is not at hand.
+
+    Byte by byte as Pillow's ``BILINEAR`` has each channel, resized across and then down.
+
+    Args:
+        stored: (N, C, S, T) uint8.
+        index: (B,) int64, the images that are wanted.
+        boxes: (B, 4) float32, left, top, right and bottom, in pixels.
+        mirrored: (B,) bool, whether left and right are exchanged.
+        size: (H, W) of the results.
+
+    Shape: the result is (B, C, H, W) uint8.
+
+    Raises:
+        IndexError: There is no such image, or a box is not within it.
+    """
+    library = library_for_pixels()
+    if library is None or stored.device.type != "cpu" or not stored.is_contiguous():
+        return None
+    _, channels, rows, columns = stored.shape
+    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
+        raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
+    within = boxes[:, :2].ge(0).all() & boxes[:, 2].le(columns).all() & boxes[:, 3].le(rows).all()
+    if not bool(within & (boxes[:, 2:] > boxes[:, :2]).all()):
+        raise IndexError(f"boxes outside of images of {rows} x {columns}")
+    index, boxes, mirrored = index.contiguous(), boxes.contiguous(), mirrored.contiguous()
+    out = torch.empty(len(index), channels, *size, dtype=torch.uint8)
+    given = Resizes(
+        len(index), channels, rows, columns, *size, stored.data_ptr(), index.data_ptr(), boxes.data_ptr(),
+        mirrored.data_ptr(), out.data_ptr(), 0,
+    )  # fmt: skip
+    work = torch.empty(library.threads * library("resize_size", given), dtype=torch.uint8)
+    given.work = work.data_ptr()
+    library("resize", given)
     return out

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from heirloom.data import is_path, short_name
+from heirloom.data import DATA, is_path, short_name
 from heirloom.errors import HeirloomError, nearest
 from heirloom.models import MODELS, UNPUBLISHED, takes
 from heirloom.recipes.finetuning import finetuning
@@ -17,8 +17,8 @@ from heirloom.recipes.published import Published
 from heirloom.recipes.recipe import Recipe
 
 __all__ = [
-    "RECIPES", "Published", "Recipe", "find_recipe", "headline", "published_beside", "published_result",
-    "run_name",
+    "RECIPES", "Published", "Recipe", "data_of", "find_recipe", "headline", "published_beside",
+    "published_result", "run_name",
 ]  # fmt: skip
 
 RECIPES = (
@@ -159,6 +159,11 @@ def _find(name: str, data: str | None, begun: bool) -> tuple[str, Recipe]:
 def run_name(recipe: Recipe) -> str:
     """A name fit for a folder: of ``nets/mine.py:Net`` the part ``Net``, and of the data their short name."""
     return f"{recipe.model.rpartition(':')[2]}_{short_name(recipe.data)}"
+
+
+def data_of(name: str) -> str:
+    """The data that a recipe of ours learns, which its name says."""
+    return next(word for word in name.split("_") if word in DATA)
 
 
 def headline(name: str) -> str:

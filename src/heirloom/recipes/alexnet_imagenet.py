@@ -3,13 +3,12 @@
 Source: Krizhevsky, Sutskever, Hinton 2012, section 5: 128 images an update, momentum 0.9, weight decay
 0.0005, rate 0.01, divided by ten three times when validation stopped improving, about 90 passes. When it
 was divided is noted in the released program (cuda-convnet, layer-params-145.cfg): after 25, 51 and 79
-passes; conv1 learns at a tenth from pass 67 on and rests from 72 on; the end at 91. From there are also the
-biases, at twice the rate and without decay. Section 4.1: the mean image is subtracted; grey values stay 0
-to 255.
-Departs: that run also took the noise from the colours at pass 67, here it stays. conv1 rests at once,
-without what its velocity would still move it. The mean image is that of the middle of the images, in the
-paper it is cut with each crop. Crops and mirroring as `augment=alexnet` has them. Pass numbers are read as
-passes done.
+passes; conv1 learns at a tenth from pass 67 on and rests from 72 on. From there are also the biases, at twice
+the rate and without decay. Section 4.1: the mean image is subtracted; grey values stay 0 to 255.
+Departs: that run was ended at pass 91, here after the paper's 90; it also took the noise from the colours at
+pass 67, here it stays. conv1 rests at once, without what its velocity would still move it. The mean image is
+that of the middle of the images, in the paper it is cut with each crop. Crops and mirroring as
+`augment=alexnet` has them. Pass numbers are read as passes done.
 Cost: days on an accelerator; not run here.
 """
 

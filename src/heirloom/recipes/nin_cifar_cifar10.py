@@ -2,7 +2,8 @@
 
 Source: Lin, Chen, Yan 2013: 128 images an update, dropout, the rate divided by ten twice. The numbers are
 those of the authors' Caffe definitions, second hand: rate 0.1, biases at twice that and without decay,
-cccp6 at a tenth, momentum 0.9, weight decay 0.0001 (jiecaoyu/pytorch-nin-cifar10, original.py); divided
+cccp6 at a tenth, weight decay 0.0001 (jiecaoyu/pytorch-nin-cifar10, original.py); momentum 0.9 (the authors'
+earlier program for CIFAR-100, mavenlin/cuda-convnet, NIN/cifar-100_params; original.py has 0.95); divided
 after 100,000 and 115,000 updates (the authors' scripts for CIFAR-100); end at 120,000 (the name of their
 file of weights).
 Departs: the images are not whitened; each channel has its mean subtracted, and is divided by its deviation.

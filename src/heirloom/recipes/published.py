@@ -80,18 +80,21 @@ class Distance:
 
 
 def distance(
-    published: Published, learned: str, data: str, metrics: Mapping[str, Mapping[str, Any]]
+    published: Published, on: str, learned: str, data: str, metrics: Mapping[str, Mapping[str, Any]]
 ) -> Distance:
     """How far metrics are from a published result, if they were measured as it was.
 
     Args:
         published: The result of a recipe.
-        learned: Name of the data that the recipe learns.
+        on: Name of the data that the recipe learns, and the result was measured on.
+        learned: Name of the data that was learned here.
         data: Name of the data that was evaluated.
         metrics: As in the JSON file of an evaluation, all of one split and protocol.
     """
-    if data != learned:
-        return Distance(published, why=f"that is {learned}, this is other data")
+    if data != on:
+        return Distance(published, why=f"that is {on}, this is other data")
+    if learned != on:
+        return Distance(published, why=f"that learned {on}, this learned other data")
     if published.metric not in metrics:
         return Distance(published, why=f"here it is {' and '.join(metrics)}")
     entry = metrics[published.metric]

@@ -2,8 +2,7 @@
 
 Source: as `resnet20_cifar10`; section 4.2: "0.01 to warm up the training until the training error is below
 80 % (about 400 iterations)".
-Departs: as there; the warming lasts just 400 updates. The printed figure is the best of five runs, their
-mean error 6.61 %.
+Departs: as there; the warming lasts just 400 updates. The best of the paper's five runs has 6.43 % error.
 Cost: hours on an accelerator; not run here.
 """
 

@@ -4,7 +4,7 @@ Source: Xie et al. 2016, section 4, and the authors' README: 300 passes, 128 ima
 momentum 0.9, weight decay 0.0005, rate 0.1, a tenth of it after 150 and 225 passes; 4 pixels padded, crops
 of 32, mirrored; each channel less its mean and by its deviation.
 Departs: the paper's figures are of 256 images an update and of blocks that normalise first; the authors
-recommend these in their README.
+recommend these in their README. Their program (train.lua) lowers the rate after 147 and 222 passes.
 Cost: a day on an accelerator; not run here.
 """
 

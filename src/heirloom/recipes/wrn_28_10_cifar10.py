@@ -4,7 +4,8 @@ Source: Zagoruyko, Komodakis 2016, section 3, and the authors' program (szagoruy
 200 passes, 128 images an update, Nesterov's momentum 0.9, weight decay 0.0005, rate 0.1, a fifth of it
 after 60, 120 and 160 passes; 4 pixels of reflection on each side, crops of 32, mirrored; each channel less
 its mean and by its deviation.
-Departs: that program leaves out the last images of a pass that fill no batch.
+Departs: that program lowers the rate where passes 60, 120 and 160 begin, one pass earlier than the paper
+says, and goes on from there with a velocity of 0; it leaves out the last images of a pass that fill no batch.
 Cost: hours on an accelerator; not run here.
 """
 

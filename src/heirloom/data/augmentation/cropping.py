@@ -1,5 +1,6 @@
 """Boxes of images, cut out and brought to one size: uint8 to uint8."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from heirloom.data.augmentation.chance import Numbers
-from heirloom.kernels.pixels import cropped
+from heirloom.kernels.pixels import cropped, resized
 
 Pixels = NDArray[np.uint8]
+
+HOW = Image.Resampling.BILINEAR
 
 _EQUAL = 1e-6
 """Pixels: as near as that to whole ones, a box is cut out by copying."""
@@ -75,14 +78,23 @@ def cut(images: Tensor, index: Tensor, boxes: Boxes, size: tuple[int, int], thre
     """
     if boxes.outside():
         raise ValueError("a box is outside of the image")
+    places = boxes.pixels(images.shape[2], images.shape[3])
+    copied = _copied(places, size)
+    places = np.where(copied[:, None], np.rint(places), places)
+    rooms = _rooms(places, images.shape[2:])
+    done = resized(images, index.cpu(), torch.from_numpy(rooms), torch.from_numpy(boxes.mirrored), size)
+    if done is not None:
+        return done
     kept, wanted = images.cpu().numpy(), index.cpu().numpy()
     found = np.empty((len(wanted), kept.shape[1], *size), np.uint8)
-    places = boxes.pixels(kept.shape[2], kept.shape[3])
-    copied = _copied(places, size)
 
     def some(part: range) -> None:
         for i in part:
-            _cut(kept[wanted[i]], places[i], bool(copied[i]), bool(boxes.mirrored[i]), found[i])
+            image, mirrored = kept[wanted[i]], bool(boxes.mirrored[i])
+            if copied[i]:
+                _copy(image, places[i], mirrored, found[i])
+            else:
+                _resize(image, rooms[i], mirrored, found[i])
 
     threads = threads or torch.get_num_threads()
     parts = [range(first, len(wanted), threads) for first in range(threads)]
@@ -128,17 +140,26 @@ def _copied(places: Numbers, size: tuple[int, int]) -> NDArray[np.bool_]:
     return np.asarray(near & (np.rint(places[:, 2:]) == size).all(1))
 
 
-def _cut(image: Pixels, place: Numbers, copied: bool, mirrored: bool, out: Pixels) -> None:
-    """One box of (C, S, T), in pixels, into (C, H, W)."""
+def _rooms(places: Numbers, size: Sequence[int]) -> NDArray[np.float32]:
+    """Left, top, right and bottom of (B, 4) boxes. Half a rounding outside is outside for Pillow."""
+    y, x, h, w = places.T
+    within = (np.maximum(x, 0), np.maximum(y, 0), np.minimum(x + w, size[1]), np.minimum(y + h, size[0]))
+    return np.stack(within, 1).astype(np.float32)
+
+
+def _copy(image: Pixels, place: Numbers, mirrored: bool, out: Pixels) -> None:
+    """A part of (C, S, T), in whole pixels, into (C, H, W)."""
     _, height, width = out.shape
-    if copied:
-        top, left = np.rint(place[:2]).astype(int)
-        box = image[:, top : top + height, left : left + width]
-        out[:] = box[:, :, ::-1] if mirrored else box
-        return
-    y, x, h, w = place
-    # Half a rounding outside is outside for Pillow.
-    room = (max(x, 0.0), max(y, 0.0), min(x + w, image.shape[2]), min(y + h, image.shape[1]))
+    top, left = place[:2].astype(int)
+    box = image[:, top : top + height, left : left + width]
+    out[:] = box[:, :, ::-1] if mirrored else box
+
+
+def _resize(image: Pixels, room: NDArray[np.float32], mirrored: bool, out: Pixels) -> None:
+    """One box of (C, S, T) into (C, H, W): across, then down. Versions of Pillow differ in their order."""
+    (_, height, width), (left, top, right, bottom) = out.shape, room.tolist()
     for channel, to in zip(image, out, strict=True):
-        plane = Image.fromarray(channel).resize((width, height), Image.Resampling.BILINEAR, room)
+        rows = len(channel)
+        across = Image.fromarray(channel).resize((width, rows), HOW, (left, 0, right, rows))
+        plane = across.resize((width, height), HOW, (0, top, width, bottom))
         to[:] = np.asarray(plane)[:, ::-1] if mirrored else plane
