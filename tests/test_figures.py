@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from heirloom.figures.confusion import confusion_on_white, confusions, tints
-from heirloom.figures.curves import Point, curve_on_page, curves_on_white, describe
+from heirloom.figures.confusion import confusion_in, confusions, tints
+from heirloom.figures.curves import Point, curve_on_page, curves_in, describe
 from heirloom.figures.filters import MOST, first_filters
 from heirloom.figures.mistakes import mistakes_sheet, percent, worst_mistakes
+from heirloom.figures.palette import LIGHT
 from heirloom.figures.pixels import diverging, image_pixels, zoom
-from heirloom.figures.writing import png_on_white
+from heirloom.figures.writing import png_on_white, svg_on_white
 from heirloom.layers import TableConv2d
 from heirloom.tracing import trace
 
@@ -25,6 +26,14 @@ POINTS = [Point(1, 60.0, 0.3, 50.0, 0.4), Point(2, 5.0, 0.8, 4.0, 0.9), Point(3,
 
 def texts(svg):
     return ["".join(element.itertext()) for element in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def curves(points, title):
+    return svg_on_white(curves_in(LIGHT, points, title, ("loss", "accuracy")), title, "words", "curves")
+
+
+def confusion(matrix, classes, title):
+    return svg_on_white(confusion_in(LIGHT, matrix, classes, title), title, "words", "confusion")
 
 
 def filters_of(*layers, size):
@@ -133,7 +142,7 @@ def test_curves_are_the_numbers():
     assert root.get("aria-label") == describe(POINTS, "accuracy")
     assert "best validation 90.00 % at epoch 2" in root.get("aria-label")
     assert "training 4" in describe(POINTS, "loss")
-    words = texts(curves_on_white(POINTS, "title"))
+    words = texts(curves(POINTS, "title"))
     for text in (
         "title",
         "validation 90.0 %",
@@ -155,16 +164,16 @@ def test_curves_are_the_numbers():
     ],
 )
 def test_curves_of_any_run(points):
-    assert b"validation" in curves_on_white(points, "名前 $x$ <b>") or points[0].val_accuracy is None
+    assert b"validation" in curves(points, "名前 $x$ <b>") or points[0].val_accuracy is None
     for kind in ("loss", "accuracy"):
         assert "http" not in curve_on_page(points, kind)
 
 
 def test_charts_neither_change_nor_follow_the_users_style():
-    plain = curves_on_white(POINTS, "t"), confusion_on_white([[2, 1], [0, 3]], ["a", "b"], "t")
+    plain = curves(POINTS, "t"), confusion([[2, 1], [0, 3]], ["a", "b"], "t")
     with matplotlib.rc_context({"font.size": 40, "axes.grid": False, "svg.fonttype": "path"}):
         before = dict(matplotlib.rcParams)
-        assert (curves_on_white(POINTS, "t"), confusion_on_white([[2, 1], [0, 3]], ["a", "b"], "t")) == plain
+        assert (curves(POINTS, "t"), confusion([[2, 1], [0, 3]], ["a", "b"], "t")) == plain
         assert dict(matplotlib.rcParams) == before
 
 
@@ -184,9 +193,7 @@ def test_confusions_by_hand():
 
 
 def test_confusion_chart_has_every_count_and_no_markup_of_names():
-    words = texts(
-        confusion_on_white([[41, 12], [0, 53]], ["<i>", "$x$ & a name that is far too long"], "a $b$")
-    )
+    words = texts(confusion([[41, 12], [0, 53]], ["<i>", "$x$ & a name that is far too long"], "a $b$"))
     assert {"41", "12", "53", "<i>", "$x$ & a name that is…", "a $b$"} <= set(words)
     assert "106 images: blue is right, orange wrong (12)" in words
 

@@ -281,7 +281,7 @@ def test_the_report_shows_inputs_beside_reconstructions(run: Path) -> None:
         assert word in html
     assert not re.search(r"[Cc]onfusion|[Aa]ccuracy", html)
     assert {path.name for path in (run / "pictures").iterdir()} == {
-        "curves.svg", "filters.png", "reconstructions.png",
+        "curves.svg", "diagram.svg", "film.svg", "filters.png", "reconstructions.png",
     }  # fmt: skip
     # The first picture of the sheet is the best image beside what the network gives back for it.
     loaded = load_model(run)

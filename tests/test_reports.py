@@ -1,5 +1,6 @@
 """The report of a run: its numbers against the files of the run, and what must never be in it."""
 
+import base64
 import csv
 import dataclasses
 import io
@@ -9,8 +10,10 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 from heirloom.errors import HeirloomError
 from heirloom.recipes import Recipe
@@ -208,14 +211,18 @@ def test_loads_nothing_and_runs_nothing(page):
     for _, attrs in page.tags:
         assert not any(name.startswith("on") for name in attrs)
         assert attrs.get("src", "data:image/png").startswith("data:image/png")
-        assert attrs.get("href", "#").startswith("#")
+        assert attrs.get("href", "#").startswith(("#", "data:image/png"))
 
 
 def test_can_be_read_without_eyes(page):
     assert [tag for tag, _ in page.tags].count("h1") == 1
     assert all(attrs.get("alt") for tag, attrs in page.tags if tag == "img")
-    charts = [attrs for tag, attrs in page.tags if tag == "svg"]
+    charts = [attrs for tag, attrs in page.tags if tag == "svg" and attrs["class"] == "chart"]
     assert len(charts) == 3
+    drawings = [attrs for tag, attrs in page.tags if tag == "svg" and attrs["class"] == "drawing"]
+    told = ("61,706 parameters", "Before the first step", "test image 0 of digits", "6 versions of image 0")
+    for drawing, words in zip(drawings, told, strict=True):
+        assert words in drawing["aria-label"]
     assert all(re.search(r"training [\d.]+", chart["aria-label"]) for chart in charts[:2])
     assert re.search(r"at \d+ % \(\d+\)", charts[2]["aria-label"])
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
@@ -231,7 +238,33 @@ def test_equal_runs_give_equal_bytes(run, tmp_path):
     after = [tmp_path / "elsewhere" / "report.html", *(tmp_path / "elsewhere" / "pictures").iterdir()]
     assert {p.name: p.read_bytes() for p in after} == before
     drawn = {"curves.svg", "filters.png", "confusion.svg", "mistakes.png", "calibration.svg"}
+    drawn |= {"diagram.svg", "film.svg", "activations.svg", "augmentation.svg"}
     assert set(before) == {"report.html", *drawn}
+
+
+def test_drawings_follow_the_theme_and_hold_the_pixels(run, page):
+    """Their colours are all of the page's; the first filter after the last step is that of the weights."""
+    drawings = re.findall(r'<svg [^>]*class="drawing".*?</svg>', page.html, re.DOTALL)
+    for drawing in drawings:
+        painted = re.findall(r' (?:fill|stroke)="([^"]*)"', drawing)
+        named = {re.fullmatch(r"var\(--([\w-]+)\)", colour)[1] for colour in painted if colour[0] == "v"}
+        assert named
+        for role in named:
+            assert len(re.findall(rf"--{role}:#", page.html)) == 2  # in the light and in the dark
+        assert not {colour for colour in painted if colour[0] not in "vn#"}
+    film = next(drawing for drawing in drawings if "Before the first step" in drawing)
+    weight = load_file(run / "model.safetensors")["conv1.weight"][0, 0].numpy()
+    shown = re.findall(r'href="data:image/png;base64,([^"]*)"', film)
+    tiles = [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))).astype(int) for each in shown]
+    last = tiles[-7]  # of the last moment the first of six filters; the scale stands behind them
+    assert last.sum(2).argmax() == abs(weight).argmin()  # the whitest is nearest to 0
+    clear = abs(weight) > 0.02
+    assert ((last[..., 0] > last[..., 2]) == (weight > 0))[clear].all()  # red above, blue below
+
+
+def test_what_there_is_no_picture_of_is_said(run, page):
+    assert "codes: lenet5_relu_max on digits has no fixed codes" in page.words[""]
+    assert "codes" not in page.words
 
 
 def test_text_from_outside_is_text(evaluated):

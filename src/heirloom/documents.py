@@ -114,7 +114,7 @@ class Section:
     content: Html
 
 
-def document(title: str, head: Html, sections: list[Section], foot: Html) -> str:
+def document(title: str, head: Html, sections: list[Section], foot: Html, style: str = "") -> str:
     """A whole page.
 
     Args:
@@ -122,6 +122,7 @@ def document(title: str, head: Html, sections: list[Section], foot: Html) -> str
         head: What stands above the sections, with the only ``h1``.
         sections: With a list of links to them.
         foot: The last lines.
+        style: Rules beside those of all documents.
     """
     links = [element("li", element("a", section.title, href=f"#{section.id}")) for section in sections]
     body = [
@@ -140,7 +141,7 @@ def document(title: str, head: Html, sections: list[Section], foot: Html) -> str
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="color-scheme" content="light dark">',
             element("title", title),
-            f"<style>{_style()}</style></head>",
+            f"<style>{_style()}{style}</style></head>",
             "<body>",
             element("header", head),
             element("nav", element("ol", *links), aria_label="Sections"),

@@ -15,16 +15,19 @@ from heirloom.accounting import Summary
 from heirloom.data import load_data
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
-from heirloom.figures.curves import curves_on_white
+from heirloom.figures.curves import curves_in, describe
 from heirloom.figures.filters import first_filters
 from heirloom.figures.finished import points_of
 from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
+from heirloom.figures.palette import LIGHT
+from heirloom.figures.picture import Subject
 from heirloom.figures.reconstructions import chosen, read_examples
-from heirloom.figures.writing import png_on_white
+from heirloom.figures.writing import png_on_white, svg_on_white
 from heirloom.files import disk_errors, write_atomically
 from heirloom.protocols import PROTOCOLS
 from heirloom.report_page import Findings, Judged, report_page
 from heirloom.report_page.answers import Answers
+from heirloom.report_page.pictures import drawn
 from heirloom.report_page.reconstructions import Reconstructions
 from heirloom.runs import Run
 from heirloom.tasks import task_of
@@ -81,7 +84,24 @@ def _gather(run: Run, model: str | None) -> Findings:
         measure=task_of(loaded.card).measure,
         summary=books,
         filters=filters,
+        drawn=drawn(_subject(run, loaded)),
         kept=next((event.get("kept") for event in events if event.get("event") == "done"), None),
+    )
+
+
+def _subject(run: Run, loaded: LoadedModel) -> Subject:
+    recipe, card = run.recipe, loaded.card
+    return Subject(
+        f"{recipe.model.rpartition(':')[2]} on {recipe.data}",
+        recipe.model,
+        card.args,
+        loaded.model,
+        card.preprocess,
+        trained=True,
+        data=recipe.data,
+        recipe=recipe,
+        classes=card.classes,
+        run=run.path,
     )
 
 
@@ -127,7 +147,14 @@ def _given_back(loaded: LoadedModel, images: Tensor) -> Tensor:
 def _pictures(m: Findings) -> dict[str, bytes | None]:
     """The files of ``pictures/``; None where a run has no such picture."""
     return {
-        "curves.svg": curves_on_white(m.points, m.title, m.charts) if m.points else None,
+        "curves.svg": _curves(m) if m.points else None,
         "filters.png": png_on_white(m.filters.sheet(m.title), m.title) if m.filters else None,
+        **m.drawn.files(),
         **m.judged.pictures(m.title),
     }
+
+
+def _curves(m: Findings) -> bytes:
+    chart = curves_in(LIGHT, m.points, m.title, m.charts)
+    words = " ".join(describe(m.points, kind) for kind in m.charts)
+    return svg_on_white(chart, m.title, words, "curves")

@@ -56,7 +56,14 @@ PICTURES = {
         "invariance:picture",
         ("data", "image"),
     ),
+    "codes": Kind(
+        "the fixed codes of the classes beside what their images call forth", "codes:picture", ("data",)
+    ),
     "curves": Kind("loss and accuracy of a run over its epochs", "finished:curves"),
     "confusion": Kind("which classes a run takes for which", "finished:confusion"),
     "mistakes": Kind("the images that a run got most wrong", "finished:mistakes"),
+    "calibration": Kind("how often answers of a certain probability are right", "finished:calibration"),
+    "compare": Kind(
+        "which images two runs answer right, and which one alone", "compared:picture", several=True
+    ),
 }

@@ -94,11 +94,15 @@ class Canvas:
         width: In pixels of a screen.
         height: The same.
         scale: Pixels of a PNG for each of these.
+        top: Where the heading ends. A page that says in its own words what this is shows what is below.
+        margin: Empty room at the other sides, which a page has of its own.
     """
 
     width: float
     height: float
     scale: int = 2
+    top: float = 0
+    margin: float = 0
     marks: list[Mark] = field(default_factory=list)
 
     def path(self, *commands: Command, **look: Any) -> None:

@@ -13,11 +13,10 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from heirloom.errors import printable
-from heirloom.figures.palette import LIGHT, Theme
+from heirloom.figures.palette import Theme
 
 # Colours that stand for a role; they are replaced when it is known where the picture will be.
 INK, RULE, TRAIN, VAL = "#010101", "#020202", "#030303", "#040404"
-_ON_WHITE = {INK: LIGHT.ink, RULE: LIGHT.rule, TRAIN: LIGHT.train, VAL: LIGHT.val}
 _ON_PAGE = {INK: "currentColor", RULE: "var(--line)", TRAIN: "var(--train)", VAL: "var(--val)"}
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial"
@@ -71,12 +70,6 @@ def short(name: str, longest: int) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
-def svg_on_white(figure: Figure) -> bytes:
-    """A chart as an SVG file."""
-    figure.set_facecolor("white")
-    return _coloured(svg_text(figure), _ON_WHITE).encode()
-
-
 def svg_on_page(figure: Figure, prefix: str, description: str) -> str:
     """A chart as an ``svg`` element for a page that defines ``--line``, ``--train`` and ``--val``.
 
@@ -85,7 +78,7 @@ def svg_on_page(figure: Figure, prefix: str, description: str) -> str:
         prefix: Makes its ids differ from those of other charts.
         description: The chart in words.
     """
-    root = ET.fromstring(_coloured(svg_text(figure), _ON_PAGE))
+    root = ET.fromstring(_for_page(svg_text(figure)))
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.endswith(("}metadata", "}style")):
@@ -114,7 +107,7 @@ def svg_text(figure: Figure) -> str:
     return out.getvalue().replace("'DejaVu Sans'", FONTS)
 
 
-def _coloured(text: str, colours: dict[str, str]) -> str:
-    for role, colour in colours.items():
+def _for_page(text: str) -> str:
+    for role, colour in _ON_PAGE.items():
         text = text.replace(role, colour)
     return text

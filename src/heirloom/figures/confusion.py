@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from heirloom.errors import printable
-from heirloom.figures.charts import heading, short, style, style_in, svg_on_white
-from heirloom.figures.palette import LIGHT, Theme
+from heirloom.figures.charts import heading, short, style_in
+from heirloom.figures.palette import Theme
 
 MOST_CLASSES = 30
 """Up to so many the whole matrix is shown, above it the largest confusions alone."""
@@ -64,14 +64,8 @@ def tints(matrix: Sequence[Sequence[int]], faint: float, strong: float) -> list[
     ]
 
 
-def confusion_on_white(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> bytes:
-    """The matrix as a chart, as an SVG file."""
-    with style():
-        return svg_on_white(_chart(matrix, classes, title, LIGHT))
-
-
 def confusion_in(theme: Theme, matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> Figure:
-    """The same as a chart in a theme."""
+    """The matrix as a chart in a theme."""
     with style_in(theme):
         return _chart(matrix, classes, title, theme)
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from heirloom.figures.charts import TRAIN, VAL, heading, style, style_in, svg_on_page, svg_on_white
+from heirloom.figures.charts import TRAIN, VAL, heading, style, style_in, svg_on_page
 from heirloom.figures.palette import Theme
 from heirloom.measures import MEASURES
 
@@ -36,16 +36,8 @@ def curve_on_page(points: Sequence[Point], kind: Kind) -> str:
         return svg_on_page(figure, kind, describe(points, kind))
 
 
-def curves_on_white(
-    points: Sequence[Point], title: str, kinds: Sequence[Kind] = ("loss", "accuracy")
-) -> bytes:
-    """One or two charts side by side under a title, as an SVG file."""
-    with style():
-        return svg_on_white(_side_by_side(points, title, kinds, TRAIN, VAL))
-
-
 def curves_in(theme: Theme, points: Sequence[Point], title: str, kinds: Sequence[Kind]) -> Figure:
-    """The same as a chart in a theme."""
+    """One or two charts side by side under a title, in a theme."""
     with style_in(theme):
         return _side_by_side(points, title, kinds, theme.train, theme.val)
 

@@ -66,7 +66,7 @@ def picture(asked: Asked) -> Picture:
         x += room + gap
     page.y += 36
     ends = (f"−{number(limit)}", "0", f"+{number(limit)}")
-    page.ramp(filters.ramp, ends, f"{filters.legend}. The numbers below are steps.", x=MARGIN + 44)
+    page.ramp(filters.ramp, ends, f"{filters.legend}. Below each column: its step.", x=MARGIN + 44)
     return Picture(numbers, title, words + ".", page.finished())
 
 
@@ -86,7 +86,9 @@ def _moments(subject: Subject, run: Path) -> tuple[list[int], str, NDArray[np.fl
     if before is None:
         raise HeirloomError("E-argument", f"the first layer of {subject.label} has no filters")
     if not files:
-        raise HeirloomError("E-run", f"{run} has no snapshots", why="its folder snapshots/ is empty or gone")
+        raise HeirloomError(
+            "E-run", f"{subject.label} has no snapshots", why="its folder snapshots/ is empty or gone"
+        )
     weights = []
     for path in files.values():
         try:

@@ -11,6 +11,7 @@ from heirloom.figures.confusion import MOST_CLASSES, confusion_in, confusions
 from heirloom.figures.curves import Kind, Point, curves_in, describe
 from heirloom.figures.mistakes import MOST_MISTAKES, mistakes_sheet, percent, worst_mistakes
 from heirloom.figures.picture import Asked, Picture, Subject
+from heirloom.figures.reliability import describe_reliability, reliability_in
 from heirloom.runs import Run
 
 _KINDS: tuple[Kind, ...] = ("loss", "accuracy", "error")
@@ -26,7 +27,7 @@ def points_of(events: list[dict[str, Any]]) -> list[Point]:
 def curves(asked: Asked) -> Picture:
     """Loss and accuracy, or error, over the epochs."""
     (subject,) = asked.subjects
-    points = points_of(_run(subject).events())
+    points = points_of(run_of(subject).events())
     if not points:
         raise HeirloomError("E-run", f"{subject.label} has no finished epoch")
     kinds = [kind for kind in _KINDS if any(getattr(p, kind) is not None for p in points)][:2]
@@ -59,13 +60,30 @@ def confusion(asked: Asked) -> Picture:
     return Picture(numbers, title, words, confusion_in(asked.theme, matrix, classes, title))
 
 
+def calibration(asked: Asked) -> Picture:
+    """How often answers of a certain probability are right, on the test split."""
+    (subject,) = asked.subjects
+    judged = _evaluation(subject)
+    if "calibration" not in judged:
+        raise HeirloomError(
+            "E-run",
+            f"{subject.label} was judged before calibration was measured",
+            remedy=f"heirloom evaluate {subject.run}",
+        )
+    found = judged["calibration"]
+    title = f"{subject.label}: calibration"
+    words = f"{describe_reliability(found['reliability'])} Expected calibration error "
+    words += f"{100 * found['ece']:.2f} points, Brier score {found['brier']:.4g}."
+    return Picture(found, title, words, reliability_in(asked.theme, found["reliability"], title))
+
+
 def mistakes(asked: Asked) -> Picture:
     """The images of the test split that it got most wrong."""
     (subject,) = asked.subjects
-    run = _run(subject)
+    run = run_of(subject)
     _evaluation(subject)
     table = run.path / "evaluations" / "test-center.csv"
-    split = load_data(run.recipe.data, fit=subject.preprocess).split("test")
+    split = load_data(run.recipe.data, fit=subject.preprocess, wait=False).split("test").settled()
     try:
         with table.open(newline="", encoding="utf-8") as file:
             found = worst_mistakes(list(csv.DictReader(file)))
@@ -84,7 +102,8 @@ def mistakes(asked: Asked) -> Picture:
     return Picture(numbers, title, words, sheet)
 
 
-def _run(subject: Subject) -> Run:
+def run_of(subject: Subject) -> Run:
+    """The run that it comes from. Raises `HeirloomError` (``E-argument``) where it comes from none."""
     if subject.run is None:
         raise HeirloomError(
             "E-argument",
@@ -96,7 +115,7 @@ def _run(subject: Subject) -> Run:
 
 
 def _evaluation(subject: Subject) -> dict[str, Any]:
-    run = _run(subject)
+    run = run_of(subject)
     if not (run.path / "evaluations" / "test-center.json").is_file():
         raise HeirloomError(
             "E-run",

@@ -25,6 +25,7 @@ class Page:
         for line in _lines(subtitle, TEXT, room):
             self.canvas.text(MARGIN, self.y, line, TEXT, colour="soft")
             self.y += 26
+        self.canvas.top, self.canvas.margin = self.y - 16, MARGIN
         self.y += 8
 
     def section(self, name: str, words: str = "", x: float = MARGIN, room: float | None = None) -> None:
@@ -123,5 +124,6 @@ def _lines(text: str, size: float, room: float) -> list[str]:
 
 
 def number(value: float) -> str:
-    """In three digits, with a true minus sign."""
-    return f"{value:.3g}".replace("-", "−")
+    """In three digits, or as a whole number of more, with a true minus sign."""
+    text = f"{value:,.0f}" if 1000 <= abs(value) < 1_000_000 else f"{value:.3g}"
+    return text.replace("-", "−")

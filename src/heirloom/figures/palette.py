@@ -116,7 +116,33 @@ DARK = Theme(
     join_edge="#ffa866",
 )
 
+_COLOURS = tuple(f.name for f in fields(Theme) if f.name not in ("name", "series"))
+
+
+def _variable(role: str) -> str:
+    return f"--{role.replace('_', '-')}"
+
+
+ON_PAGE = Theme(
+    name="page",
+    series=tuple(f"var(--series-{i})" for i in range(len(LIGHT.series))),
+    **{role: f"var({_variable(role)})" for role in _COLOURS},
+)
+"""The colours as a page has them that holds the rules of `css`: light or dark, as its reader likes."""
+
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+def css() -> str:
+    """Rules of a page that give each role its colour, on a screen that is dark those of `DARK`."""
+    return f"{_rules(LIGHT)}@media screen and (prefers-color-scheme:dark){{{_rules(DARK)}}}"
+
+
+def _rules(theme: Theme) -> str:
+    colours = {_variable(role): theme.colour(role) for role in _COLOURS}
+    colours |= {f"--series-{i}": colour for i, colour in enumerate(theme.series)}
+    return f":root{{{';'.join(f'{name}:{colour}' for name, colour in colours.items())}}}"
+
 
 AREAS = tuple(f.name.removesuffix("_edge") for f in fields(Theme) if f.name.endswith("_edge"))
 """Roles of areas: each has an outline of the same name with ``_edge``."""

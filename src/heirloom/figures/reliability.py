@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from heirloom.figures.charts import INK, RULE, VAL, heading, style, svg_on_page, svg_on_white
+from heirloom.figures.charts import INK, RULE, VAL, heading, short, style, style_in, svg_on_page
+from heirloom.figures.palette import Theme
 from heirloom.measures import wilson
 
 Bins = Sequence[Mapping[str, Any]]
@@ -22,13 +23,13 @@ def reliability_on_page(bins: Bins) -> str:
         return svg_on_page(figure, "reliability", describe_reliability(bins))
 
 
-def reliability_on_white(bins: Bins, title: str) -> bytes:
-    """The diagram under a title, as an SVG file."""
-    with style():
-        figure = Figure(figsize=(5.4, 5.6))
-        heading(figure, title)
-        _draw(figure.add_axes((0.15, 0.115, 0.8, 0.76)), bins)
-        return svg_on_white(figure)
+def reliability_in(theme: Theme, bins: Bins, title: str) -> Figure:
+    """The diagram under a title, as a chart in a theme."""
+    with style_in(theme):
+        figure = Figure(figsize=(5.8, 5.95))
+        heading(figure, short(title, 36))
+        _draw(figure.add_axes((0.165, 0.115, 0.78, 0.76)), bins, theme.val, theme.ink, theme.rule)
+        return figure
 
 
 def describe_reliability(bins: Bins) -> str:
@@ -41,18 +42,18 @@ def describe_reliability(bins: Bins) -> str:
     return f"Share of right answers at their mean probability (how many): {', '.join(said)}."
 
 
-def _draw(axes: Axes, bins: Bins) -> None:
-    axes.plot([0, 100], [0, 100], color=INK, linewidth=1, linestyle=(0, (4, 3)))
+def _draw(axes: Axes, bins: Bins, val: str = VAL, ink: str = INK, rule: str = RULE) -> None:
+    axes.plot([0, 100], [0, 100], color=ink, linewidth=1, linestyle=(0, (4, 3)))
     for each in bins:
         if not each["n"]:
             continue
         x, y = 100 * each["probability"], 100 * each["accuracy"]
         low, high = wilson(round(each["accuracy"] * each["n"]), each["n"])
-        axes.plot([x, x], [100 * low, 100 * high], color=VAL, linewidth=2, solid_capstyle="butt")
-        axes.plot(x, y, "o", color=VAL, markersize=7, clip_on=False)
+        axes.plot([x, x], [100 * low, 100 * high], color=val, linewidth=2, solid_capstyle="butt")
+        axes.plot(x, y, "o", color=val, markersize=7, clip_on=False)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
-    axes.grid(color=RULE)
+    axes.grid(color=rule)
     for axis, words in ((axes.xaxis, "probability of the answer"), (axes.yaxis, "share that is right")):
         axis.set_major_locator(MultipleLocator(20))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))

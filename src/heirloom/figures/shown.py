@@ -70,8 +70,8 @@ def test_images(asked: Asked, subject: Subject) -> tuple[str, tuple[str, ...], S
     """Name, classes and test split of the data that is asked for, else of the network's own, else digits."""
     _reads_images(subject)
     name = asked.data or subject.data or DIGITS
-    dataset = load_data(name, fit=subject.preprocess)
-    return name, dataset.classes, dataset.split("test")
+    dataset = load_data(name, fit=subject.preprocess, wait=False)
+    return name, dataset.classes, dataset.split("test").settled()
 
 
 def _reads_images(subject: Subject) -> None:

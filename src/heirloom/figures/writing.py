@@ -24,7 +24,7 @@ from PIL import Image, PngImagePlugin
 from heirloom.errors import printable
 from heirloom.figures.canvas import Canvas, Group, Mark, Raster, Shape, Words, width_of
 from heirloom.figures.charts import FONTS, style_in, svg_text
-from heirloom.figures.palette import LIGHT, Theme
+from heirloom.figures.palette import LIGHT, ON_PAGE, Theme
 
 Art = Canvas | Figure
 
@@ -54,6 +54,11 @@ def as_file(
     with style_in(theme):
         text = svg_text(art)
     return _described(text, title, description, prefix).encode()
+
+
+def svg_on_white(art: Art, title: str, description: str, prefix: str) -> bytes:
+    """A picture as the SVG file of a report, a chart drawn in `charts.style_in` of `LIGHT`."""
+    return as_file(art, "svg", LIGHT, title, description, prefix)
 
 
 def png_on_white(art: Canvas, title: str = "", description: str = "") -> bytes:
@@ -155,6 +160,27 @@ def _add_words(parent: ET.Element, words: Words, theme: Theme) -> None:
 def _n(value: float) -> str:
     """A length in as few digits as it needs."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))
+
+
+def svg_on_page(canvas: Canvas, description: str, prefix: str) -> str:
+    """A drawing without its heading, as an ``svg`` element for a page with the colours of `palette.css`.
+
+    Args:
+        canvas: The drawing.
+        description: What it shows, for those who cannot see it.
+        prefix: Makes the ids of its groups differ from those of other drawings.
+    """
+    around = max(0, canvas.margin - 2)  # outlines have a width
+    wide, high = canvas.width - 2 * around, canvas.height - canvas.top - around / 2
+    box = " ".join(map(_n, (around, canvas.top, wide, high)))
+    named = {"role": "img", "aria-label": printable(description), "class": "drawing"}
+    root = ET.Element("svg", {"viewBox": box, "style": f"--wide:{_n(wide)}px", **named})
+    for mark in canvas.marks:
+        if not isinstance(mark, Words) or mark.y > canvas.top:
+            _add(root, mark, ON_PAGE)
+    for part in root.iter("g"):
+        part.set("id", f"{prefix}-{part.get('id')}")
+    return ET.tostring(root, encoding="unicode")
 
 
 # Pixels ---------------------------------------------------------------------------------------------------

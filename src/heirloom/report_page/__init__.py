@@ -21,10 +21,12 @@ from heirloom.documents import (
 from heirloom.errors import HeirloomError
 from heirloom.figures.curves import Kind, Point, curve_on_page, describe
 from heirloom.figures.filters import Filters
+from heirloom.figures.palette import css
 from heirloom.figures.pixels import data_uri, png
 from heirloom.measures import ACCURACY, Measure
 from heirloom.recipes import Recipe
 from heirloom.report_page.parts import image, many, number, share
+from heirloom.report_page.pictures import Drawn
 from heirloom.tables import Cell, cell_text, readable_depth, summary_table
 
 MOST_EPOCHS = 200
@@ -41,8 +43,8 @@ class Judged(Protocol):
     def headline(self) -> Html:
         """It with its interval."""
 
-    def sections(self, filters: list[Section]) -> list[Section]:
-        """Sections of the page behind the curves, that of the filters among them where there is one."""
+    def sections(self, learned: list[Section]) -> list[Section]:
+        """Sections of the page behind the curves, those of what the network learned among them."""
 
     def pictures(self, title: str) -> dict[str, bytes | None]:
         """Files of ``pictures/``; None where a run has no such picture."""
@@ -62,6 +64,7 @@ class Findings:
     measure: Measure
     summary: Summary | HeirloomError  # the reason where the network cannot be traced
     filters: Filters | None
+    drawn: Drawn
     kept: int | None  # the epoch whose weights these are, where they are not the last
 
     @property
@@ -86,17 +89,19 @@ class Findings:
 def report_page(m: Findings) -> str:
     """The page."""
     filters = [Section("filters", "First-layer filters", _filters(m.filters))] if m.filters else []
+    learned = [*filters, *m.drawn.sections("film", "activations", "codes")]
     sections = [
+        *m.drawn.sections("diagram"),
         Section("curves", "Learning curves", _curves(m)),
-        *m.judged.sections(filters),
-        Section("network", "The network", _network(m.summary)),
+        *m.judged.sections(learned),
+        *m.drawn.sections("augmentation"),
+        Section("network", "Layer by layer", _network(m.summary)),
         Section("recipe", "Recipe", _recipe(m.recipe)),
         Section("versions", "Versions", _versions(m.versions)),
     ]
-    foot = element(
-        "p", "Heirloom wrote this page from the files of the run. It holds no scripts and loads nothing."
-    )
-    return document(f"{m.title}, {m.judged.text}", _head(m), sections, foot)
+    words = "Heirloom wrote this page from the files of the run. It holds no scripts and loads nothing."
+    foot = joined(element("p", words), m.drawn.reasons())
+    return document(f"{m.title}, {m.judged.text}", _head(m), sections, foot, css())
 
 
 def _head(m: Findings) -> Html:

@@ -9,14 +9,15 @@ from heirloom.documents import Html, Section, element, joined, scrolling, table
 from heirloom.figures.confusion import (
     MOST_CLASSES,
     Confusion,
-    confusion_on_white,
+    confusion_in,
     confusions,
     tints,
 )
 from heirloom.figures.mistakes import Mistake, mistakes_sheet, percent
+from heirloom.figures.palette import LIGHT
 from heirloom.figures.pixels import image_pixels
-from heirloom.figures.reliability import reliability_on_white
-from heirloom.figures.writing import png_on_white
+from heirloom.figures.reliability import describe_reliability, reliability_in
+from heirloom.figures.writing import png_on_white, svg_on_white
 from heirloom.measures import class_counts, measure_of, wilson
 from heirloom.report_page.calibration import calibration_part
 from heirloom.report_page.parts import image, many, share, share_range, share_start
@@ -88,12 +89,12 @@ class Answers:
         beside.sort(key=lambda each: each["difference"] is None)
         return [*lines, *(each["text"] for each in beside[:1])]
 
-    def sections(self, filters: list[Section]) -> list[Section]:
-        """Filters, confusions, mistakes, calibration and classes."""
+    def sections(self, learned: list[Section]) -> list[Section]:
+        """What it learned, confusions, mistakes, calibration and classes."""
         found = self.evaluation.get("calibration")  # evaluations of before have none
         believed = [Section("calibration", "Calibration", calibration_part(found))] if found else []
         return [
-            *filters,
+            *learned,
             Section("confusion", "Confusions", _confusion(self)),
             Section("mistakes", "Worst mistakes", _mistakes(self)),
             *believed,
@@ -103,17 +104,20 @@ class Answers:
     def pictures(self, title: str) -> dict[str, bytes | None]:
         """Files; None where there is no such picture."""
         worst, counts = self.mistakes[: len(self.mistaken)], self.evaluation["confusion"]
-        few = len(self.classes) <= MOST_CLASSES
         found = self.evaluation.get("calibration")
-        return {
-            "calibration.svg": reliability_on_white(found["reliability"], title) if found else None,
-            "confusion.svg": confusion_on_white(counts, self.classes, title) if few else None,
-            "mistakes.png": png_on_white(
-                mistakes_sheet(title, self.mistaken, worst, len(self.mistakes)), title
-            )
-            if worst
-            else None,
-        }
+        files: dict[str, bytes | None] = dict.fromkeys(("calibration.svg", "confusion.svg", "mistakes.png"))
+        if found:
+            chart = reliability_in(LIGHT, found["reliability"], title)
+            words = describe_reliability(found["reliability"])
+            files["calibration.svg"] = svg_on_white(chart, title, words, "calibration")
+        if len(self.classes) <= MOST_CLASSES:
+            chart = confusion_in(LIGHT, counts, self.classes, title)
+            words = f"{self.text} of the test images are answered right."
+            files["confusion.svg"] = svg_on_white(chart, title, words, "confusion")
+        if worst:
+            sheet = mistakes_sheet(title, self.mistaken, worst, len(self.mistakes))
+            files["mistakes.png"] = png_on_white(sheet, title)
+        return files
 
 
 def _confusion(m: Answers) -> Html:

@@ -53,11 +53,11 @@ class Reconstructions:
             element("p", f"{many(value['n'], 'image')}, ", element("code", metric), class_="soft"),
         )
 
-    def sections(self, filters: list[Section]) -> list[Section]:
-        """Examples, filters, and the error of each class."""
+    def sections(self, learned: list[Section]) -> list[Section]:
+        """Examples, what it learned, and the error of each class."""
         return [
             Section("reconstructions", "Reconstructions", _examples(self)),
-            *filters,
+            *learned,
             Section("classes", "Class by class", _classes(self.ranked)),
         ]
 
