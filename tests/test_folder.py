@@ -196,6 +196,7 @@ def test_a_table(tmp_path: Path) -> None:
     [
         ("", "line 1 is ''"),
         ("a,b\nc,d\n", "line 1 is 'a,b'"),
+        ("path,label,label\nc,d,e\n", "line 1 is 'path,label,label'"),
         ("path,label\nx.png\n", "line 2 has 1 cells, line 1 has 2"),
         ("path,label\n,x\n", "line 2 has no path or no label"),
         ("path,label,split\nx.png,a,tests\n", "line 2: split 'tests', did you mean 'test'?"),

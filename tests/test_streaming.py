@@ -454,6 +454,7 @@ def test_imagenet_as_kaggle_has_it(tmp_path: Path) -> None:
     for number, label in ((2, "n01440764"), (1, "n01443537")):
         (root / "val" / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(bmp(100 + number))
         lines.append(f"ILSVRC2012_val_{number:08d},{label} 85 1 499 272 ")
+    lines.append("ILSVRC2012_val_00000003,n09999999 1 2 3 4 ")  # of a class that is not learned here
     (root / "LOC_val_solution.csv").write_text("\n".join(lines) + "\n")
     (root / "LOC_synset_mapping.txt").write_text("n01440764 tench, Tinca tinca\nn01443537 goldfish\n")
     dataset = load_data("imagenet", [tmp_path], fit=FIT)

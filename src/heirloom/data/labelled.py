@@ -41,9 +41,9 @@ def list_table(path: Path) -> Listing:
     except csv.Error as error:
         raise bad_data(path, f"no CSV: {error}") from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
-    if "path" not in head or "label" not in head:
+    if [head.count(name) for name in ("path", "label")] != [1, 1] or head.count("split") > 1:
         raise bad_data(
-            path, f"line 1 is {','.join(head)[:80]!r}", "it must name the columns path,label[,split]"
+            path, f"line 1 is {','.join(head)[:80]!r}", "it must name the columns path,label[,split], each once"
         )
     seen: dict[str, int] = {}
     for number, row in enumerate(rows[1:], 2):
