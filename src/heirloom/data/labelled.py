@@ -42,9 +42,8 @@ def list_table(path: Path) -> Listing:
         raise bad_data(path, f"no CSV: {error}") from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     if [head.count(name) for name in ("path", "label")] != [1, 1] or head.count("split") > 1:
-        raise bad_data(
-            path, f"line 1 is {','.join(head)[:80]!r}", "it must name the columns path,label[,split], each once"
-        )
+        remedy = "it must name the columns path,label[,split], each once"
+        raise bad_data(path, f"line 1 is {','.join(head)[:80]!r}", remedy)
     seen: dict[str, int] = {}
     for number, row in enumerate(rows[1:], 2):
         if not any(row):
