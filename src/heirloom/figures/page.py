@@ -124,5 +124,6 @@ def _lines(text: str, size: float, room: float) -> list[str]:
 
 
 def number(value: float) -> str:
-    """In three digits, with a true minus sign."""
-    return f"{value:.3g}".replace("-", "−")
+    """In three digits, or as a whole number of more, with a true minus sign."""
+    text = f"{value:,.0f}" if 1000 <= abs(value) < 1_000_000 else f"{value:.3g}"
+    return text.replace("-", "−")
