@@ -13,7 +13,7 @@ from plan import Row
 from heirloom.data import DATA
 from heirloom.errors import HeirloomError
 from heirloom.measures import ACCURACY, ERROR, Measure, measure_of, wilson
-from heirloom.recipes import RECIPES, Recipe, find_recipe, published_result
+from heirloom.recipes import RECIPES, Recipe, published_result
 from heirloom.recipes.published import Distance, Published, distance
 from heirloom.runs import Run
 from heirloom.weights import load_model
@@ -225,10 +225,9 @@ def _errors(row: Row, lines: Sequence[Line], known: Line) -> list[str]:
 
 def _distance(printed: Published, lines: Sequence[Line]) -> Distance:
     """How far the mean of a recipe's runs is from its published result, where the two compare."""
-    line = lines[0]
-    entry = {"value": mean(lines), "n": int(line["n"]), "low": None, "high": None}
-    on = find_recipe(line["recipe"])[1].data
-    return distance(printed, on, line["data"], line["data"], {line["metric"]: entry})
+    data, metric, n = (lines[0][key] for key in ("data", "metric", "n"))
+    entry = {"value": mean(lines), "n": int(n), "low": None, "high": None}
+    return distance(printed, data, data, data, {metric: entry})
 
 
 def _errors_between(low: float, high: float) -> str:

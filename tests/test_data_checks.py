@@ -151,7 +151,7 @@ def test_the_classes_of_a_run(tmp_path: Path, finished_run: Path) -> None:
     good = put(tmp_path / "x", {f"{c}/{i}.png": large(10 * c + i) for c in range(10) for i in range(6)})
     assert doctor(good, finished_run).healthy
     assert doctor(good, finished_run / "model.safetensors").healthy
-    other = put(tmp_path / "y", {f"{c}/{i}.png": large(10 * c + i) for c in range(1, 11) for i in range(2)})
+    other = put(tmp_path / "y", {f"{c}/{i}.png": large(10 * c + i) for c in range(1, 11) for i in range(6)})
     said = found(doctor(other, finished_run), True)
     assert said == {"other classes than the run's": ("'10' is not known to the run", "'0' is missing here")}
     with pytest.raises(HeirloomError, match=r"is not a run|no such file|model\.safetensors"):

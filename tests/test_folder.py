@@ -29,6 +29,7 @@ from heirloom.data.listing import Entry, in_order, split_of
 from heirloom.data.preprocessing import Preprocess
 from heirloom.diagnosis import doctor
 from heirloom.errors import HeirloomError
+from heirloom.job import Job
 from heirloom.recipes import Recipe
 from heirloom.training import train
 
@@ -195,6 +196,7 @@ def test_a_table(tmp_path: Path) -> None:
     [
         ("", "line 1 is ''"),
         ("a,b\nc,d\n", "line 1 is 'a,b'"),
+        ("path,label,label\nc,d,e\n", "line 1 is 'path,label,label'"),
         ("path,label\nx.png\n", "line 2 has 1 cells, line 1 has 2"),
         ("path,label\n,x\n", "line 2 has no path or no label"),
         ("path,label,split\nx.png,a,tests\n", "line 2: split 'tests', did you mean 'test'?"),
@@ -356,14 +358,15 @@ def test_grey_images_have_one_channel(tmp_path: Path) -> None:
     assert found == {np.array(Image.open(path)).tobytes() for path in root.rglob("*.png")}
 
 
-def test_mixed_images_have_what_the_network_takes(tmp_path: Path) -> None:
+def test_a_grey_image_among_others_makes_no_network_grey(tmp_path: Path) -> None:
     root = put(tmp_path / "x", some(20) | {"cat/grey.png": image(77, grey=True)})
-    three = load_data(str(root), fit=FIT).split("train+val+test")
-    one = load_data(str(root), fit=Preprocess((1, 16, 16))).split("train+val+test")
-    assert (three.images.shape[1], one.images.shape[1]) == (3, 1)
-    assert torch.equal(Preprocess((1, 16, 16)).fit(three.images), one.images)
-    colours = put(tmp_path / "y", some(20))
-    assert load_data(str(colours), fit=Preprocess((1, 16, 16))).split("train").images.shape[1] == 3
+    for fit in (FIT, Preprocess((1, 16, 16))):
+        assert load_data(str(root), fit=fit).split("train+val+test").images.shape[1] == 3
+    job = Job(Recipe(model="lenet5_relu_max", data=str(root)), torch.device("cpu"))
+    assert job.card.preprocess.size[0] == 3
+    (root / "cat" / "grey.png").unlink()
+    job = Job(Recipe(model="lenet5_relu_max", data=str(root)), torch.device("cpu"))
+    assert job.card.preprocess.size[0] == 3
 
 
 @pytest.mark.parametrize(

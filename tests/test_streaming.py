@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import Heirloom
 from PIL import Image
 from torch import nn
 
@@ -22,6 +23,7 @@ from heirloom.data import load_data, roots, store, waiting
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.store import Missing, Store
 from heirloom.errors import HeirloomError
+from heirloom.evaluation import evaluate
 from heirloom.events import Note, Started, Step
 from heirloom.job import Job
 from heirloom.progress import _Lines, duration, waits
@@ -161,6 +163,25 @@ def test_mapped_images_reach_a_network_elsewhere() -> None:
     images = torch.zeros(3, *size, dtype=torch.uint8)
     found = kept_of(Told(), net, images, Preprocess(size), torch.device("meta"))
     assert (seen, found.device.type) == ([("meta", "meta")], "cpu")
+
+
+def test_what_is_left_out_of_a_test_is_told(tmp_path: Path, heirloom: Heirloom) -> None:
+    root = folder(tmp_path / "x")
+    for i in range(2000, 2050):
+        path = root / "test" / "ab"[i % 2] / f"{i}.bmp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bmp(i)[: 1000 if i == 2003 else None])
+    said = heirloom(
+        "train", "lenet5_relu_max", "--data", root, "--set", "epochs=1", "--out", tmp_path / "run"
+    )
+    note = "1 bad files are left out, such as test/b/2003.bmp: image file is truncated"
+    assert note in said.stderr
+    assert "/49)" in said.stdout
+    rows = (tmp_path / "run" / "bad_files.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["path", "train/b/0007.bmp", "test/b/2003.bmp"]
+    found = evaluate(tmp_path / "run")
+    assert found.lines()[-1].startswith(note)
+    assert (tmp_path / "run" / "bad_files.csv").read_text().splitlines() == rows
 
 
 def test_batches_are_the_files(tmp_path: Path) -> None:
@@ -433,6 +454,7 @@ def test_imagenet_as_kaggle_has_it(tmp_path: Path) -> None:
     for number, label in ((2, "n01440764"), (1, "n01443537")):
         (root / "val" / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(bmp(100 + number))
         lines.append(f"ILSVRC2012_val_{number:08d},{label} 85 1 499 272 ")
+    lines.append("ILSVRC2012_val_00000003,n09999999 1 2 3 4 ")  # of a class that is not learned here
     (root / "LOC_val_solution.csv").write_text("\n".join(lines) + "\n")
     (root / "LOC_synset_mapping.txt").write_text("n01440764 tench, Tinca tinca\nn01443537 goldfish\n")
     dataset = load_data("imagenet", [tmp_path], fit=FIT)

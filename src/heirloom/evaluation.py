@@ -67,12 +67,14 @@ def evaluate(
     dataset = load_data(data, fit=card.preprocess, wait=False)
     task = task_of(card)
     check_classes(card, task.classes(dataset), run)
-    chosen = dataset.split(split).settled()
+    opened = dataset.split(split)
+    chosen = opened.settled()
+    every = opened.gate.bad_files if opened.gate else dataset.bad
     with faults_of(card.model, f"{data}, {split}"):
         images = _images(protocol, dataset, chosen, card.preprocess)
         kept = looked_at(protocol, task, loaded.model, card.preprocess, images)
     found: Found = task.found(card.model, data, dataset.called(split), protocol, dataset, chosen, kept)
-    found = replace(found, images=fingerprint(chosen))
+    found = replace(found, images=fingerprint(chosen), bad=every[len(dataset.bad) :])
     assert isinstance(found, Evaluation | Reconstruction)
     if recipe:
         aim = published_beside(recipe)
@@ -82,6 +84,8 @@ def evaluate(
         with disk_errors(folder):
             folder.mkdir(exist_ok=True)
         name = evaluation_name(recipe.data, data, split, protocol)
+        if data == recipe.data:
+            Run(run).write_bad_files(every, more=True)
         Run(run).write_json(f"evaluations/{name}.json", found.as_dict())
         write_atomically(folder / f"{name}.csv", found.as_csv().encode())
     return found

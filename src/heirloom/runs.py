@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from heirloom.data.listing import BadFile, bad_files_csv
+from heirloom.data.listing import BadFile, bad_files_csv, bad_files_of
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, is_folder, read_regular, sweep, write_atomically
 from heirloom.memory import allocator
@@ -90,10 +90,14 @@ class Run:
             path.parent.mkdir(exist_ok=True)
         write_atomically(path, safetensors.torch.save(tensors))
 
-    def write_bad_files(self, bad: Sequence[BadFile]) -> None:
-        """Write ``bad_files.csv``, where there are any."""
-        if bad:
-            write_atomically(self.path / "bad_files.csv", bad_files_csv(bad))
+    def write_bad_files(self, bad: Sequence[BadFile], more: bool = False) -> None:
+        """Write ``bad_files.csv``, where there are any; ``more``: after those that stand there."""
+        path = self.path / "bad_files.csv"
+        known = bad_files_of(read_regular(path)) if more and path.is_file() else []
+        names = {file.name for file in known}
+        found = [*known, *(file for file in bad if file.name not in names)]
+        if len(found) > len(known):
+            write_atomically(path, bad_files_csv(found))
 
     def forget_evaluations(self) -> None:
         """Remove what was said about weights that are about to be replaced."""

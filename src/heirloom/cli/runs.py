@@ -123,6 +123,7 @@ def _follow(
 ) -> "tuple[Measure, float, str]":
     """Show a run, evaluate it once on the test split, write its report; what was measured, and the path."""
     from heirloom.data import roots
+    from heirloom.data.listing import bad_note
     from heirloom.evaluation import evaluate
     from heirloom.events import Started
     from heirloom.measures import measure_of
@@ -147,7 +148,9 @@ def _follow(
                 raise _Stopped
             run = Run(path)
             if not (run.path / "evaluations" / "test-center.json").is_file():
-                evaluate(run.path, model=model)
+                found = evaluate(run.path, model=model)
+                if found.bad:
+                    print(bad_note(found.bad), file=sys.stderr)
             metrics = run.read_json("evaluations/test-center.json")["metrics"]
             name, value = next(iter(metrics.items()))
             page = report(run.path, model)

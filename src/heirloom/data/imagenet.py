@@ -46,7 +46,8 @@ def imagenet(roots: Sequence[Path | str] = (), fit: Preprocess | None = None, wa
     if not answers.exists():
         return of_listing(list_images(folder), fit, wait, "imagenet")
     listing = list_images(folder, without="val")
-    listing.entries += _validation(answers, folder / "val")
+    here = {entry.label for entry in listing.entries}  # a part of the classes, perhaps
+    listing.entries += [entry for entry in _validation(answers, folder / "val") if entry.label in here]
     return of_listing(listing, fit, wait, "imagenet")
 
 

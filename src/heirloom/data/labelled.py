@@ -41,10 +41,9 @@ def list_table(path: Path) -> Listing:
     except csv.Error as error:
         raise bad_data(path, f"no CSV: {error}") from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
-    if "path" not in head or "label" not in head:
-        raise bad_data(
-            path, f"line 1 is {','.join(head)[:80]!r}", "it must name the columns path,label[,split]"
-        )
+    if [head.count(name) for name in ("path", "label")] != [1, 1] or head.count("split") > 1:
+        remedy = "it must name the columns path,label[,split], each once"
+        raise bad_data(path, f"line 1 is {','.join(head)[:80]!r}", remedy)
     seen: dict[str, int] = {}
     for number, row in enumerate(rows[1:], 2):
         if not any(row):

@@ -248,6 +248,12 @@ def bad_files_csv(bad: Iterable[BadFile]) -> bytes:
     return out.getvalue().encode("utf-8", "surrogateescape")
 
 
+def bad_files_of(data: bytes) -> list[BadFile]:
+    """Undo `bad_files_csv`, but for the classes."""
+    rows = csv.reader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""))
+    return [BadFile(*row) for row in rows if len(row) == 2][1:]
+
+
 def bad_data(path: Path, why: str, remedy: str = "") -> HeirloomError:
     """The error about data of one's own."""
     return HeirloomError("E-data-file", "cannot use the images", where=str(path), why=why, remedy=remedy)

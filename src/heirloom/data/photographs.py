@@ -88,7 +88,7 @@ def of_listing(listing: Listing, fit: Preprocess | None, wait: bool, name: str =
     check_classes_of(listing)
     names = class_names(path, listing.labels)
     bad = Bad(path, [each.entry.label for each in found], listing.bad)
-    splits = Photographs(listing.labels, found, working(fit or Preprocess((3, SIDE, SIDE))), fit, bad)
+    splits = Photographs(listing.labels, found, working(fit or Preprocess((3, SIDE, SIDE))), bad)
     if "train" not in splits or len(splits) == 1:
         lacks = "to test with" if "train" in splits else "to learn from"
         raise bad_data(path, f"no images {lacks}", f"{len(found)} images are too few for the rule of splits")
@@ -128,16 +128,13 @@ class Bad:
 class Photographs(Undecoded):
     """Splits of photographs; the store of each is opened when it is asked for."""
 
-    def __init__(
-        self, labels: Sequence[str], found: Sequence[Found], how: Preprocess, fit: Preprocess | None, bad: Bad
-    ) -> None:
+    def __init__(self, labels: Sequence[str], found: Sequence[Found], how: Preprocess, bad: Bad) -> None:
         self._number = {label: index for index, label in enumerate(labels)}
         self._how, self._bad = how, bad
         self._found = {
             split: own for split in SPLITS if (own := [each for each in found if each.split == split])
         }
-        every = {each.sum.channels for each in found}
-        self._channels = 1 if 1 in every and (len(every) == 1 or (fit and fit.size[0] == 1)) else 3
+        self._channels = max((each.sum.channels for each in found), default=1)
         self._open: dict[str, Split] = {}
 
     def __iter__(self) -> Iterator[str]:

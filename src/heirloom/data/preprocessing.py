@@ -18,6 +18,9 @@ MOST_NUMBERS = 100_000_000
 LARGEST_BOX = 16_384
 """Longest side in pixels that an image is scaled to before it is cropped, for the same reason."""
 
+_AT_ONCE = 64
+"""Images whose colours become grey at once: they may be many, and numbers for it are eight times as long."""
+
 RESIZE = ("fit", "crop", "warp")
 ORDER = ("RGB", "BGR")
 
@@ -324,9 +327,8 @@ def with_channels(images: Tensor, channels: int) -> Tensor:
         return images.expand(-1, channels, -1, -1)
     if have == 3 and channels == 1:
         weights = torch.tensor([299, 587, 114], device=images.device).view(1, 3, 1, 1)
-        return (
-            ((images.long() * weights).sum(1, keepdim=True) + 500)
-            .div(1000, rounding_mode="floor")
-            .to(torch.uint8)
-        )
+        grey = torch.empty_like(images[:, :1], memory_format=torch.contiguous_format)
+        for part, to in zip(images.split(_AT_ONCE), grey.split(_AT_ONCE), strict=True):
+            to.copy_(((part.int() * weights).sum(1, keepdim=True) + 500).div(1000, rounding_mode="floor"))
+        return grey
     raise ValueError(f"no rule brings {have} channels to {channels}")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from heirloom.data import Dataset, Split
+from heirloom.data.listing import BadFile, bad_note
 from heirloom.data.preprocessing import Preprocess
 from heirloom.losses import Loss
 from heirloom.measures import Measure, measure_of
@@ -31,6 +32,7 @@ class Found(ABC):
         names: What the images' files are called, where they have files.
         images: Hexadecimal SHA-256 of which images these are, with their labels; empty if nobody says.
         distance: The published result that a run of this recipe stands beside, where there is one.
+        bad: Files of the split that only decoding found bad, and that are left out.
     """
 
     model: str
@@ -42,6 +44,7 @@ class Found(ABC):
     names: tuple[str, ...] = field(default=(), kw_only=True)
     images: str = field(default="", kw_only=True)
     distance: Distance | None = field(default=None, kw_only=True)
+    bad: tuple[BadFile, ...] = field(default=(), kw_only=True)
 
     measure: ClassVar[Measure]
     """What the first metric measures."""
@@ -65,9 +68,10 @@ class Found(ABC):
         return self.measure.line(self.metric, self.metrics[self.metric])
 
     def lines(self) -> list[str]:
-        """Each metric in a line with its 95 % interval, then the published one beside it."""
+        """Each metric in a line with its 95 % interval, the published one beside it, what was left out."""
         said = [measure_of(metric).line(metric, entry) for metric, entry in self.metrics.items()]
-        return [*said, *([self.distance.text] if self.distance else [])]
+        said += [self.distance.text] if self.distance else []
+        return [*said, *([bad_note(self.bad)] if self.bad else [])]
 
     def as_dict(self) -> dict[str, Any]:
         """The documented JSON form, schema 1."""

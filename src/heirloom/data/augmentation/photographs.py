@@ -58,7 +58,9 @@ class Photographs(Augmentation):
             return preprocess
         if preprocess.box:
             why = "this augmentation cuts its images out of a larger square"
-            raise HeirloomError("E-recipe", f"box={preprocess.box}", why=why, remedy="leave it out")
+            raise HeirloomError(
+                "E-recipe", f"box={preprocess.box}", why=why, remedy="leave it out, or --set augment=none"
+            )
         return replace(preprocess, resize="crop", box=scaled_to(self.square, height))
 
     def stored(self, preprocess: Preprocess) -> Preprocess:
