@@ -88,17 +88,21 @@ NO_CYCLE = {"gradients": "no layer with a cycle", "unfold": "no layer with a cyc
 NO_RUN = {
     "film": "has not been watched",
     "augmentation": "is no recipe and no run",
-    **dict.fromkeys(("curves", "confusion", "mistakes"), "is no run"),
+    **dict.fromkeys(("curves", "confusion", "mistakes", "calibration"), "is no run"),
+    "compare": "shows two runs",
 }
-OWN_ONE = NO_CYCLE | NO_RUN | {"connections": "has no table of connections"}
+NO_CODES = {"codes": "has no fixed codes"}
+OWN_ONE = NO_CYCLE | NO_RUN | NO_CODES | {"connections": "has no table of connections"}
 REFUSED = {
     "lenet5": NO_CYCLE | NO_RUN,
-    "lstm": NO_MAPS | NO_RUN,
+    "lstm": NO_MAPS | NO_RUN | NO_CODES,
     "net.py:Branch": OWN_ONE,
     "net.py:One": OWN_ONE,
     "net.py:Thousand": OWN_ONE,
     "net.py:Bare": NO_MAPS | OWN_ONE | dict.fromkeys(("saliency", "invariance"), "reads no image"),
-    "run": NO_CYCLE | {"connections": "has no table of connections", "augmentation": "augment=none"},
+    "run": NO_CYCLE
+    | NO_CODES
+    | {"connections": "has no table of connections", "augmentation": "augment=none"},
 }
 TWICE = ("net.py:Branch", "lstm", "run")
 """Networks that are drawn twice: every picture is."""
@@ -206,12 +210,30 @@ def mistakes(told):
         yield f"said {share(each['probability'])}"
 
 
+def codes(told):
+    for each in told["classes"]:
+        yield f"{each['n']:,}"
+        yield three(each["distance"])
+
+
+def calibration(told):
+    assert sum(each["n"] for each in told["reliability"]) > 0
+    yield from ("probability of the answer", "share that is right")
+
+
+def compare(told):
+    total = told["total"]
+    yield from (f"{total[each]:,}" for each in ("both", "first", "second", "neither"))
+    yield f"({told['n']:,} images)"
+
+
 @pytest.fixture(scope="module")
 def place(finished_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     (folder / "net.py").write_text(OWN, encoding="utf-8")
     shutil.copytree(finished_run, folder / "run")
     evaluate(folder / "run")
+    shutil.copytree(folder / "run", folder / "other")
     return folder
 
 
@@ -225,8 +247,9 @@ def test_every_picture(tmp_path, monkeypatch, place, what, network):
             draw(what, network, tmp_path / "0.svg")
         assert not list(tmp_path.iterdir())
         return
+    networks = [network, "other"] if what == "compare" else network
     for i in range(1 + (network in TWICE)):
-        draw(what, network, tmp_path / f"{i}.svg", theme="dark")
+        draw(what, networks, tmp_path / f"{i}.svg", theme="dark")
     assert len({file.read_bytes() for file in tmp_path.glob("*.svg")}) == 1
     assert len({file.read_bytes() for file in tmp_path.glob("*.json")}) == 1
     root = ET.parse(tmp_path / "0.svg").getroot()
