@@ -88,7 +88,7 @@ NO_CYCLE = {"gradients": "no layer with a cycle", "unfold": "no layer with a cyc
 NO_RUN = {
     "film": "has not been watched",
     "augmentation": "is no recipe and no run",
-    **dict.fromkeys(("curves", "confusion", "mistakes", "calibration"), "is no run"),
+    **dict.fromkeys(("curves", "confusion", "mistakes", "calibration", "reconstructions"), "is no run"),
     "compare": "shows two runs",
 }
 NO_CODES = {"codes": "has no fixed codes"}
@@ -102,7 +102,11 @@ REFUSED = {
     "net.py:Bare": NO_MAPS | OWN_ONE | dict.fromkeys(("saliency", "invariance"), "reads no image"),
     "run": NO_CYCLE
     | NO_CODES
-    | {"connections": "has no table of connections", "augmentation": "augment=none"},
+    | {
+        "connections": "has no table of connections",
+        "augmentation": "augment=none",
+        "reconstructions": "gives no image back",
+    },
 }
 TWICE = ("net.py:Branch", "lstm", "run")
 """Networks that are drawn twice: every picture is."""

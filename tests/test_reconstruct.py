@@ -25,6 +25,7 @@ from heirloom.data.sampling import mix, permutation
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import Reconstruction, evaluate
 from heirloom.events import Epoch, Step
+from heirloom.figures.drawing import draw
 from heirloom.figures.reconstructions import EACH, Example, chosen
 from heirloom.layers import WithPenalty
 from heirloom.losses import with_heads
@@ -386,3 +387,22 @@ def test_a_damaged_table_of_errors_is_named(run: Path, tmp_path: Path) -> None:
         (path / "evaluations" / "test-center.csv").write_text(text)
         with pytest.raises(HeirloomError, match=r"test-center.csv.*E-run"):
             report(path)
+
+
+def test_its_reconstructions_are_drawn(run: Path, tmp_path: Path) -> None:
+    """Each error anew, from the images and what the network makes of them; equal bytes twice."""
+    files = [draw("reconstructions", run, tmp_path / f"{name}.svg") for name in "ab"]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    told = json.loads((tmp_path / "a.json").read_text())["examples"]
+    assert [len(told[group]) for group in ("Best", "Median", "Worst")] == [8, 8, 8]
+    loaded, images = load_model(run), load_data("digits").split("test").images
+    for example in (example for examples in told.values() for example in examples):
+        x = loaded.card.preprocess.fit(images[[example["index"]]]).float() / 255
+        with torch.no_grad():
+            wanted = float((loaded.model(x) - x).square().mean())
+        assert math.isclose(example["error"], wanted, rel_tol=1e-4)
+        assert f"{example['error']:#.3g}" in files[0].read_text()
+    ranked = [example["error"] for example in told["Best"]]
+    assert ranked == sorted(ranked)
+    with pytest.raises(HeirloomError, match="is no run"):
+        draw("reconstructions", "autoencoder", tmp_path / "c.svg")

@@ -8,9 +8,6 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from heirloom.accounting import Summary
 from heirloom.data import load_data, short_name
 from heirloom.errors import HeirloomError
@@ -21,7 +18,7 @@ from heirloom.figures.finished import points_of
 from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
 from heirloom.figures.palette import LIGHT
 from heirloom.figures.picture import Subject
-from heirloom.figures.reconstructions import chosen, read_examples
+from heirloom.figures.reconstructions import chosen, given_back, read_examples
 from heirloom.figures.writing import png_on_white, svg_on_white
 from heirloom.files import disk_errors, write_atomically
 from heirloom.protocols import PROTOCOLS
@@ -127,21 +124,13 @@ def _judged(run: Run, loaded: LoadedModel, model: str | None) -> Judged:
         fitted = fit(images[shown])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise HeirloomError("E-run", "cannot read", where=str(answers), why=str(error)) from error
-    return Reconstructions(evaluation, ranked, fitted, _given_back(loaded, fitted))
+    return Reconstructions(evaluation, ranked, fitted, given_back(loaded.model, preprocess, fitted))
 
 
 def _others(run: Run) -> tuple[dict[str, Any], ...]:
     """What was found of the test split by other protocols, where somebody has asked."""
     names = [f"evaluations/test-{protocol}.json" for protocol in PROTOCOLS if protocol != "center"]
     return tuple(run.read_json(name) for name in names if (run.path / name).is_file())
-
-
-@torch.no_grad()
-def _given_back(loaded: LoadedModel, images: Tensor) -> Tensor:
-    """What an autoencoder makes of fitted uint8 images (N, C, H, W), as uint8; what is beyond is cut off."""
-    preprocess = loaded.card.preprocess
-    made = preprocess.restored(loaded.model(preprocess.normalised(preprocess.scaled(images))))
-    return made.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def _pictures(m: Findings) -> dict[str, bytes | None]:

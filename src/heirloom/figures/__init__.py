@@ -62,6 +62,7 @@ PICTURES = {
     "curves": Kind("loss and accuracy of a run over its epochs", "finished:curves"),
     "confusion": Kind("which classes a run takes for which", "finished:confusion"),
     "mistakes": Kind("the images that a run got most wrong", "finished:mistakes"),
+    "reconstructions": Kind("images beside what an autoencoder made of them", "finished:reconstructions"),
     "calibration": Kind("how often answers of a certain probability are right", "finished:calibration"),
     "compare": Kind(
         "which images two runs answer right, and which one alone", "compared:picture", several=True

@@ -11,6 +11,7 @@ from heirloom.figures.confusion import MOST_CLASSES, confusion_in, confusions
 from heirloom.figures.curves import Kind, Point, curves_in, describe
 from heirloom.figures.mistakes import MOST_MISTAKES, mistakes_sheet, percent, worst_mistakes
 from heirloom.figures.picture import Asked, Picture, Subject
+from heirloom.figures.reconstructions import chosen, given_back, read_examples, reconstructions_sheet
 from heirloom.figures.reliability import describe_reliability, reliability_in
 from heirloom.runs import Run
 
@@ -102,6 +103,39 @@ def mistakes(asked: Asked) -> Picture:
     return Picture(numbers, title, words, sheet)
 
 
+def reconstructions(asked: Asked) -> Picture:
+    """Images of the test split beside what it made of them: the best, the middling and the worst."""
+    (subject,) = asked.subjects
+    run = run_of(subject)
+    table = run.path / "evaluations" / "test-center.csv"
+    if subject.classes:
+        why = "it answers with classes"
+        raise HeirloomError("E-argument", f"{subject.label} gives no image back", why=why)
+    if not table.is_file():
+        raise _unjudged(subject, run)
+    split = load_data(run.recipe.data, fit=subject.preprocess, wait=False).split("test").settled()
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            groups = chosen(read_examples(list(csv.DictReader(file))))
+        shown = [example for examples in groups.values() for example in examples]
+        images = subject.preprocess.fit(split.images[[example.index for example in shown]])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise HeirloomError("E-run", "cannot read", where=str(table), why=str(error)) from error
+    made = given_back(subject.model, subject.preprocess, images)
+    title = f"{subject.label}: what it gives back"
+    words = "; ".join(
+        f"{group.lower()}: an error of {each[0].error:#.3g} to {each[-1].error:#.3g}"
+        for group, each in groups.items()
+    )
+    numbers = {name: [dataclasses.asdict(example) for example in each] for name, each in groups.items()}
+    return Picture({"examples": numbers}, title, words, reconstructions_sheet(title, groups, images, made))
+
+
+def _unjudged(subject: Subject, run: Run) -> HeirloomError:
+    remedy = f"heirloom evaluate {run.path} --data {run.recipe.data}"
+    return HeirloomError("E-run", f"{subject.label} has not been judged yet", remedy=remedy)
+
+
 def run_of(subject: Subject) -> Run:
     """The run that it comes from. Raises `HeirloomError` (``E-argument``) where it comes from none."""
     if subject.run is None:
@@ -117,11 +151,7 @@ def run_of(subject: Subject) -> Run:
 def _evaluation(subject: Subject) -> dict[str, Any]:
     run = run_of(subject)
     if not (run.path / "evaluations" / "test-center.json").is_file():
-        raise HeirloomError(
-            "E-run",
-            f"{subject.label} has not been judged yet",
-            remedy=f"heirloom evaluate {run.path} --data {run.recipe.data}",
-        )
+        raise _unjudged(subject, run)
     found = run.read_json("evaluations/test-center.json")
     if not isinstance(found, dict) or "confusion" not in found:
         raise HeirloomError("E-argument", f"{subject.label} has no classes", why="it gives back an image")

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from heirloom.data.preprocessing import Preprocess
 from heirloom.figures.canvas import Canvas
 from heirloom.figures.pixels import Pixels, Tile, image_pixels, sheet
 
@@ -57,6 +59,13 @@ def pair(image: Tensor, reconstruction: Tensor) -> Pixels:
     left, right = image_pixels(image.numpy()), image_pixels(reconstruction.numpy())
     gap = np.full((left.shape[0], 1, *left.shape[2:]), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)
+
+
+@torch.no_grad()
+def given_back(model: nn.Module, preprocess: Preprocess, images: Tensor) -> Tensor:
+    """What an autoencoder makes of fitted uint8 images (N, C, H, W), as uint8; what is beyond is cut off."""
+    made = preprocess.restored(model(preprocess.normalised(preprocess.scaled(images))))
+    return made.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def reconstructions_sheet(
