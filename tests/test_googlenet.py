@@ -336,7 +336,7 @@ def test_a_job_adds_the_heads_and_counts_hits_of_the_scores(own):
         for aux in job.model.aux:
             aux.weight.zero_()
             aux.bias.copy_(F.one_hot(torch.tensor(3), 10) * 5.0)
-    images, labels = job._batch(0)
+    images, labels = job.batch(0)
     with torch.no_grad():
         x = job.model.stem(images)
         scores, aux = job.model.head(x), job.model.aux[0](x)

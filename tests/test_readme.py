@@ -13,7 +13,10 @@ from conftest import Heirloom
 from PIL import Image
 
 import heirloom as package
+from heirloom.data.preprocessing import Preprocess
+from heirloom.models import create_model
 from heirloom.recipes import published_result
+from heirloom.weights import Card, save_model
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,6 +58,10 @@ def test_learning_from_photographs_works(heirloom: Heirloom, tmp_path: Path) -> 
         folder = tmp_path / "photos" / "ab"[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
         Image.new("L", (40, 40), number * 2).save(folder / f"{number}.png")
+    network = create_model("squeezenet1_0")
+    preprocess = Preprocess(network.input_size, 256, (0.5,) * 3, (1.0,) * 3, "crop")
+    card = Card("squeezenet1_0", {}, tuple(map(str, range(1000))), preprocess)
+    save_model(tmp_path / "squeezenet.safetensors", network, card)
     for command in commands.replace("$ heirloom ", "").splitlines():
         words = shlex.split(command)
         more = ["--quiet", "--set", "epochs=1"] if words[0] == "train" else []
