@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -77,7 +78,7 @@ def trained(folder: Path, how: str, options: Sequence[str], seed: int) -> list[o
     epochs = sum(event["event"] == "epoch" for event in events)
     return [
         how,
-        " ".join(["heirloom", *words]),
+        shlex.join(["heirloom", *words]),
         seed,
         epochs,
         f"{minutes:.2f}",
