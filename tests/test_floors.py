@@ -15,6 +15,7 @@ FLOORS = (
     ("reports", "report_page"),
     (
         "training",
+        "groundwork",
         "job",
         "evaluation",
         "protocols",

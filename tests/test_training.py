@@ -445,7 +445,7 @@ def test_a_run_is_not_resumed_with_other_data(tmp_path: Path, monkeypatch: pytes
         good, splits=good.splits | {"train": Split(images, good.splits["train"].labels)}
     )
     with monkeypatch.context() as patch:
-        patch.setattr("heirloom.job.load_data", lambda name, **_: changed)
+        patch.setattr("heirloom.groundwork.load_data", lambda name, **_: changed)
         with pytest.raises(HeirloomError, match="no longer what the run was trained on") as caught:
             list(resume(tmp_path / "run"))
         assert caught.value.code == "E-checkpoint"

@@ -84,7 +84,7 @@ def sweep(folder: Path) -> None:
     """Remove what `write_atomically` left in ``folder`` for a process that was killed. Only our own names."""
     for path in folder.glob(".*.tmp") if folder.is_dir() else ():
         owner = _TEMPORARY.fullmatch(path.name)
-        if owner and (int(owner[1]) == os.getpid() or not _alive(int(owner[1]))):
+        if owner and (int(owner[1]) == os.getpid() or not alive(int(owner[1]))):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -92,7 +92,8 @@ def sweep(folder: Path) -> None:
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether a process of that number runs: what it was writing may not be half of something."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

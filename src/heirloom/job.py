@@ -4,42 +4,36 @@ import contextlib
 import dataclasses
 import hashlib
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from heirloom.averaging import MovingAverage
 from heirloom.checkpoints import Checkpoint
 from heirloom.curvature import check_chain, curvature
-from heirloom.data import Dataset, Split, is_path, load_data, of_photographs
+from heirloom.data import Split, is_path
 from heirloom.data.augmentation import AUGMENTATIONS, Chosen
 from heirloom.data.listing import BadFile
-from heirloom.data.photographs import SIDE
-from heirloom.data.preprocessing import KNOWN, LARGEST_BOX, Preprocess
 from heirloom.data.sampling import mix, permutation
-from heirloom.data.statistics import measured
 from heirloom.errors import HeirloomError
 from heirloom.finetuning import (
     freeze,
     frozen_note,
     new_tensors,
-    start_arguments,
     start_card,
     start_from,
     start_notes,
-    start_preprocess,
     with_new_rates,
 )
+from heirloom.groundwork import data_of, network_of
 from heirloom.kernels import native
 from heirloom.layers import Conv2d, TableConv2d
 from heirloom.layers.together import LEAST_IMAGES
 from heirloom.losses import with_heads
-from heirloom.models import arguments, create_model, faults_of, plain_name, takes
+from heirloom.models import faults_of, plain_name
 from heirloom.optimizers import (
     CURVATURE_SAMPLES,
     OPTIMIZERS,
@@ -49,7 +43,7 @@ from heirloom.recipes import Recipe
 from heirloom.schedules import Plateau, set_rates
 from heirloom.tasks import TASKS
 from heirloom.tracing import trace
-from heirloom.weights import Card, fill, finite, weights_path
+from heirloom.weights import fill, finite, weights_path
 
 NUMBERS_PER_THREAD, MACS_PER_THREAD = 250_000, 1_000_000_000
 """Input numbers of a batch, or multiply-accumulates of its way through the network, for which a further
@@ -87,10 +81,10 @@ class Job:
         self.recipe, self.device, self._start = recipe, device, start
         self.task, self.augmentation = TASKS[recipe.task], AUGMENTATIONS[recipe.augment]
         begun = start_card(start, plain_name(recipe.model)) if start else None
-        dataset, chosen = _data(recipe, begun)
+        dataset, chosen = data_of(recipe, begun)
         self.notes, self._bad_files = dataset.notes, dataset.bad
         with self._chance(0):
-            self.model, self.card = _network(recipe, dataset, chosen, begun)
+            self.model, self.card = network_of(recipe, dataset, chosen, begun)
         new = new_tensors(begun, self.card, recipe.model) if begun else frozenset()
         if begun:
             self.notes += (*start_notes(begun, self.card, new),)
@@ -386,105 +380,3 @@ def _fingerprint(split: Split) -> str:
         digest.update(part.contiguous().numpy().data)
     digest.update(split.labels.contiguous().numpy().data)
     return digest.hexdigest()
-
-
-def _data(recipe: Recipe, begun: Card | None) -> tuple[Dataset, Split]:
-    """The data set of a recipe, and what it trains on.
-
-    Photographs are stored in the size that the network takes, or that its augmentation cuts from: that is
-    asked first.
-    """
-    fit = stored = None
-    if of_photographs(recipe.data):
-        with torch.device("meta"), faults_of(recipe.model, "its input size"):
-            network = create_model(recipe.model, **_arguments(recipe, begun))
-        fit = _fitted(recipe, _input_size(recipe, network, begun, (3, SIDE, SIDE)), begun)
-        stored = AUGMENTATIONS[recipe.augment].stored(fit)
-    dataset = load_data(recipe.data, fit=fit, wait=False)
-    return dataset, dataset.split(recipe.split, stored).first(recipe.train_limit or sys.maxsize)
-
-
-def _input_size(
-    recipe: Recipe, network: nn.Module, begun: Card | None, otherwise: tuple[int, ...]
-) -> tuple[int, int, int]:
-    """(C, H, W) of what a network reads, by its own word; else as its weights had it, or as data are."""
-    try:
-        c, h, w = getattr(network, "input_size", begun.preprocess.size if begun else otherwise)
-        return int(c), int(h), int(w)
-    except (TypeError, ValueError) as error:
-        raise HeirloomError(
-            "E-argument", f"input_size of {recipe.model} is not (C, H, W)", why=str(error)
-        ) from error
-
-
-def _arguments(recipe: Recipe, begun: Card | None) -> dict[str, Any]:
-    """Arguments of the network; what the recipe states comes before what the weights had."""
-    return (start_arguments(begun) if begun else {}) | arguments(recipe.args.split())
-
-
-def _network(recipe: Recipe, dataset: Dataset, split: Split, begun: Card | None) -> tuple[nn.Module, Card]:
-    """The network of a recipe, with as many classes and channels as its task and the data have."""
-    if not len(split):
-        raise HeirloomError("E-data", f"{dataset.name} has no images in {recipe.split!r}")
-    task = TASKS[recipe.task]
-    classes = task.classes(dataset)
-    given = {"num_classes": len(classes)} if classes else {}
-    given["in_chans"] = begun.preprocess.size[0] if begun else split.images.shape[1]
-    args = _arguments(recipe, begun)
-    for key in given.keys() & args.keys():
-        if args[key] != given[key]:
-            who = "what the weights were trained on" if begun and key == "in_chans" else dataset.name
-            raise HeirloomError("E-recipe", f"args={recipe.args}", why=f"{who} decides {key}, {given[key]}")
-    args |= {key: value for key, value in given.items() if takes(recipe.model, key)}
-    model = create_model(recipe.model, **args)
-    if not any(True for _ in model.parameters()):
-        raise HeirloomError("E-argument", f"{recipe.model} has no parameters to train")
-    c, *sides = split.images.shape[1:]
-    if of_photographs(recipe.data):  # they may be stored larger, to be cut from
-        sides = [SIDE, SIDE]
-    preprocess = _preprocess(recipe, _input_size(recipe, model, begun, (c, *sides)), split, begun)
-    model.eval()
-    images = preprocess(split.images[:2])
-    with torch.no_grad(), faults_of(recipe.model, dataset.name):
-        output = model(images)
-    wanted = task.output_size(images, dataset)
-    if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
-        got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        what, remedy = task.wants
-        raise HeirloomError(
-            "E-argument", f"{recipe.model} does not give {what}", why=f"{got} for {wanted}", remedy=remedy
-        )
-    return model, Card(plain_name(recipe.model), args, classes, preprocess)
-
-
-def _fitted(recipe: Recipe, size: tuple[int, int, int], begun: Card | None) -> Preprocess:
-    """How the network of a recipe takes its images, by the numbers of its weights or of the recipe."""
-    if begun and (given := start_preprocess(begun, recipe)):
-        return AUGMENTATIONS[recipe.augment].evaluated(given)
-    c, h, w = size
-    fits = recipe.box <= min(h, w) if recipe.resize == "fit" else max(h, w) <= recipe.box <= LARGEST_BOX
-    if recipe.box and not fits:
-        raise HeirloomError("E-recipe", f"box={recipe.box}", why=f"the input is {h} x {w} pixels")
-    mean, std = (recipe.mean,) * c, (recipe.std,) * c
-    return AUGMENTATIONS[recipe.augment].evaluated(Preprocess(size, recipe.box, mean, std, recipe.resize))
-
-
-def _preprocess(recipe: Recipe, size: tuple[int, int, int], split: Split, begun: Card | None) -> Preprocess:
-    """The same, normalised as the recipe says: by numbers of its own, or of the images trained on."""
-    c, plain = size[0], _fitted(recipe, size, begun)
-    if recipe.normalise == "given":
-        return plain
-    if recipe.normalise == "imagenet":
-        if c != len(KNOWN["imagenet"]["mean"]):
-            raise HeirloomError("E-recipe", "normalise=imagenet", why=f"the input has {c} channels")
-        return dataclasses.replace(plain, mean=KNOWN["imagenet"]["mean"], std=KNOWN["imagenet"]["std"])
-    found = measured(plain.fit(part).numpy() for part in split.settled().images.split(IMAGES_AHEAD))
-    if recipe.normalise == "mean_image":
-        image = torch.from_numpy(found.mean_image.astype(np.float32))
-        return dataclasses.replace(plain, mean=(0.0,) * c, mean_image=image)
-    mean, std = tuple(map(float, found.mean)), tuple(map(float, found.std))
-    if recipe.normalise == "channel_mean":
-        return dataclasses.replace(plain, mean=mean)
-    if not min(std):
-        raise HeirloomError("E-recipe", "normalise=channels", why="all pixels of a channel are equal")
-    return dataclasses.replace(plain, mean=mean, std=std)

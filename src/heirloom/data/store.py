@@ -33,7 +33,7 @@ from torch import Tensor
 from heirloom.data.sums import threads
 from heirloom.data.waiting import EVERY, tell
 from heirloom.errors import HeirloomError
-from heirloom.files import disk_errors, sync_folder, write_atomically
+from heirloom.files import alive, disk_errors, sync_folder, write_atomically
 
 ELSEWHERE = "choose another cache folder: XDG_CACHE_HOME"
 REMEDY = f"free some space there, or {ELSEWHERE}"
@@ -332,7 +332,7 @@ def _sweep(folder: Path) -> None:
     """Remove what a killed process left, and stores that were not used for long. Only our own names."""
     for path in folder.iterdir():
         begun = re.fullmatch(r"\.[0-9a-f]{64}\.(\d+)\.(?:\d+\.)?tmp", path.name)
-        left = begun is not None and not _runs(int(begun[1]))
+        left = begun is not None and not alive(int(begun[1]))
         if left or (re.fullmatch(r"[0-9a-f]{64}", path.name) and _days(path) > UNUSED_DAYS):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -342,13 +342,3 @@ def _days(path: Path) -> float:
         return (time.time() - path.stat().st_mtime) / 86_400
     except OSError:
         return 0.0
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
