@@ -6,7 +6,7 @@ import plain_resnet20
 import pytest
 import torch
 
-from heirloom import job
+from heirloom import groundwork
 from heirloom.data import Dataset, Split
 from heirloom.data.cifar import CLASSES
 from heirloom.recipes import find_recipe
@@ -29,7 +29,7 @@ def test_its_updates_equal_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None
     """Three passes of 13 updates with 4 images; accept/plain_resnet20.py has 200 with 128 real ones."""
     train, val = splits(40), splits(10)
     dataset = Dataset("cifar10", CLASSES["cifar10"], {"train": train, "val": val, "test": val})
-    monkeypatch.setattr(job, "load_data", lambda name, **_: dataset)
+    monkeypatch.setattr(groundwork, "load_data", lambda name, **_: dataset)
     recipe = dataclasses.replace(PUBLISHED, batch_size=4)
     both = dataset.split("train+val")
     loss, number = plain_resnet20.apart(recipe, both, 39)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from heirloom import job
+from heirloom import groundwork, job
 from heirloom.data import Dataset, Split
 from heirloom.errors import HeirloomError
 from heirloom.models import create_model
@@ -206,7 +206,7 @@ def test_normalisation_by_the_images_trained_on(normalise: str, monkeypatch: pyt
     """Beside means and deviations taken at once, in double precision."""
     chance = torch.Generator().manual_seed(3)
     images = (torch.rand(600, 3, 32, 32, generator=chance).square() * 256).to(torch.uint8)
-    monkeypatch.setattr(job, "load_data", lambda name, **_: _colours(images))
+    monkeypatch.setattr(groundwork, "load_data", lambda name, **_: _colours(images))
     recipe = Recipe(
         "resnet20", "cifar10", normalise=normalise, std=0.25, train_limit=550, args="num_classes=2"
     )  # type: ignore[arg-type]
@@ -225,7 +225,7 @@ def test_normalisation_by_the_images_trained_on(normalise: str, monkeypatch: pyt
 
 def test_how_images_are_brought_to_size(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.zeros(4, 3, 40, 60, dtype=torch.uint8)
-    monkeypatch.setattr(job, "load_data", lambda name, **_: _colours(images))
+    monkeypatch.setattr(groundwork, "load_data", lambda name, **_: _colours(images))
     recipe = Recipe("squeezenet1_1", "cifar10", resize="crop", box=256)
     preprocess = job.Job(recipe, torch.device("cpu")).card.preprocess
     assert (preprocess.resize, preprocess.box, preprocess.size) == ("crop", 256, (3, 227, 227))

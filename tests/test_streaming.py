@@ -3,11 +3,12 @@
 import dataclasses
 import errno
 import io
+import itertools
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -381,25 +382,22 @@ def test_bad_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
         wait_for(place / "facts.json")
 
 
-def test_what_lacked_memory_is_bad_this_time_alone(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_lacked_memory_is_bad_this_time_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = folder(tmp_path / "x", cut=())
     for name in ("_read", "_head"):
-        real, calls = getattr(images, name), []
+        real, calls = getattr(images, name), itertools.count()  # counts rightly in several threads
 
-        def once(*arguments: Any, real: Any = real, calls: list[int] = calls) -> Any:
-            calls.append(1)
-            if len(calls) == 1:
+        def once(*arguments: Any, real: Any = real, calls: Iterator[int] = calls) -> Any:
+            if next(calls) == 0:
                 raise MemoryError
             return real(*arguments)
 
+        monkeypatch.setattr(roots, "cache", lambda name=name: tmp_path / name)  # nothing is decoded yet
         with monkeypatch.context() as patch:
             patch.setattr(images, name, once)
             (bad,) = load_data(str(root), fit=FIT).bad
         assert bad.reason == "out of memory"
         assert load_data(str(root), fit=FIT).bad == ()
-        shutil.rmtree(cache)
 
 
 def test_stores_that_nobody_uses_are_removed(tmp_path: Path) -> None:
