@@ -5,7 +5,6 @@ import errno
 import io
 import itertools
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
