@@ -34,6 +34,7 @@ HEADERS = (
     "product.h",
     "units.h",
     "windows.h",
+    "levels.h",
     "pixels.h",
     "resizing.h",
 )

@@ -164,7 +164,8 @@ typedef struct {
     window *columns, *rows;
     int *of_columns, *of_rows;
     sums *mixed, *found; /* [channels][down], the last rows of each channel; a row of the result */
-    uint8_t *row;        /* the same row */
+    uint8_t *bytes;      /* and of all channels, */
+    table *tables;       /* looked up in these */
     uint8_t *narrow;     /* a row of an image that has less than WIDE columns */
     long beside;         /* vectors of a row of these two */
     int across, down;    /* most weights of a number */
@@ -190,7 +191,8 @@ static parts parts_of(const resizes *r, uint8_t *memory)
     p.of_rows = (int *)(memory + room(&p.size, (long)sizeof(int) * p.down * r->out_rows));
     p.mixed = (sums *)(memory + room(&p.size, r->channels * p.down * row));
     p.found = (sums *)(memory + room(&p.size, row));
-    p.row = memory + room(&p.size, r->out_columns);
+    p.bytes = memory + room(&p.size, r->channels * padded(r->out_columns));
+    p.tables = (table *)(memory + room(&p.size, (long)sizeof(table) * r->channels));
     p.narrow = memory + room(&p.size, WIDE);
     return p;
 }
@@ -205,6 +207,10 @@ static void resize_block(const void *given, int n, int thread)
     weigh(r->columns, box[0], box[2], r->out_columns, p.across, p.columns, p.of_columns);
     weigh(r->rows, box[1], box[3], r->out_rows, p.down, p.rows, p.of_rows);
     collect(p.columns, p.of_columns, p.across, r->columns, r->out_columns, r->mirrored[n], p.taps);
+    const layout l = {r->channels, r->out_columns, r->to_channel, r->to_column};
+    const long image = (long)n * r->channels;
+    for (int channel = 0; channel < r->channels && r->levels; channel++)
+        tabulate(r->levels + 256 * (image + channel), p.tables + channel);
 
     int done = 0; /* rows of each channel */
     for (long y = 0; y < r->out_rows; y++) {
@@ -220,18 +226,17 @@ static void resize_block(const void *given, int n, int thread)
                 mix_across(row, p.taps, p.beside, p.mixed + (channel * p.down + done % p.down) * p.beside);
             }
         for (int channel = 0; channel < r->channels; channel++) {
-            const long image = (long)n * r->channels, size = r->out_rows * r->out_columns;
             const sums *rows[p.down];
             for (int i = 0; i < w->count; i++)
                 rows[i] = p.mixed + (channel * p.down + (w->first + i) % p.down) * p.beside;
             mix_down(rows, w->count, p.of_rows + y * p.down, p.beside, p.found);
 
-            const long to = image * size + channel * r->to_channel + y * r->out_columns * r->to_column;
-            as_bytes((const uint32_t *)p.found, r->out_columns, r->levels ? p.row : (uint8_t *)r->out + to);
-            if (r->levels)
-                look_up_row(p.row, r->out_columns, r->levels + 256 * (image + channel), r->to_column,
-                            (float *)r->out + to);
+            as_bytes((const uint32_t *)p.found, l.count,
+                     r->levels ? p.bytes + channel * padded(l.count)
+                               : (uint8_t *)r->out + ((image + channel) * r->out_rows + y) * l.count);
         }
+        if (r->levels)
+            look_up_rows(p.bytes, p.tables, &l, (float *)r->out + (image * r->out_rows + y * l.to_column) * l.count);
     }
 }
 
