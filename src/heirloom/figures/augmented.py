@@ -191,7 +191,7 @@ def _drawing(title: str, recipe: Recipe, seen: list[Seen]) -> Canvas:
     room = canvas.width - 2 * _MARGIN
     canvas.text(_MARGIN, 44, fitted(title, 21, room, bold=True), 21, bold=True)
     canvas.text(_MARGIN, 69, fitted(_subtitle(recipe, seen), 14, room), 14, colour="soft")
-    canvas.top, canvas.margin = 75, _MARGIN
+    canvas.top = 75
     if not alone:
         _legend(canvas, seen[0], x, 99, beside=True)
     for number, each in enumerate(seen):
