@@ -5,6 +5,7 @@ import errno
 import io
 import itertools
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from PIL import Image
 from torch import nn
 
 from heirloom import images
+from heirloom.checkpoints import newest_checkpoint, save_checkpoint
 from heirloom.data import load_data, roots, store, waiting
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.store import Missing, Store
@@ -117,6 +119,30 @@ def test_other_files_to_validate_by_are_refused_and_another_place_is_not(tmp_pat
     said.write_text(said.read_text().replace(str(root), str(tmp_path / "elsewhere")))
     list(resume(tmp_path / "run"))
     assert weights(tmp_path / "run") == weights(tmp_path / "straight")
+
+
+def test_renamed_classes_are_noticed(tmp_path: Path) -> None:
+    """Images and numbers of classes are as before; a run of an older release did not note the names."""
+    root = folder(tmp_path / "x", 20, cut=())
+    going = train(recipe_of(root), out=tmp_path / "run", threads=1)
+    for event in going:
+        if isinstance(event, Step) and event.step == 2:
+            break
+    going.close()  # type: ignore[attr-defined]
+    (root / "classes.txt").write_text("a ant\nb bee\n")
+    with pytest.raises(HeirloomError, match=r"'a' is 'ant' now, 'b' is 'bee' now: give them") as caught:
+        list(resume(tmp_path / "run"))
+    assert caught.value.code == "E-checkpoint"
+    (root / "classes.txt").unlink()
+    place = tmp_path / "run" / "checkpoints"
+    checkpoint, _ = newest_checkpoint(place)
+    assert checkpoint
+    old = {key: value for key, value in checkpoint.state.items() if key != "classes"}
+    shutil.rmtree(place)
+    place.mkdir()
+    save_checkpoint(place, dataclasses.replace(checkpoint, state=old))
+    (root / "classes.txt").write_text("a ant\nb bee\n")
+    assert "going on from step 2" in [e.text for e in resume(tmp_path / "run") if isinstance(e, Note)]
 
 
 OWN = """
