@@ -178,7 +178,7 @@ def _count(found: Diagnosis, good: list[_Seen], listing: Listing) -> None:
 
 
 def _wrong_files(listing: Listing, seen: list[_Seen]) -> Iterable[Finding]:
-    bad = [f"{file.name}: {file.reason}" for file in listing.bad]
+    bad = [f"{file.name}: {file.reason}" for file in [*listing.bad, *listing.unread]]
     bad += [f"{each.entry.name}: {each.reason}" for each in seen if each.reason]
     if bad:
         yield Finding(True, "cannot be read", tuple(sorted(bad)))

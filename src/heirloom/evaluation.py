@@ -1,7 +1,7 @@
 """Evaluation of a network on every image of a split, as its task has it, with its interval."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def evaluate(
         images = _images(protocol, dataset, chosen, card.preprocess)
         kept = looked_at(protocol, task, loaded.model, card.preprocess, images)
     found: Found = task.found(card.model, data, dataset.called(split), protocol, dataset, chosen, kept)
-    found = replace(found, images=fingerprint(chosen), bad=every[len(dataset.bad) :])
+    found = replace(found, images=fingerprint(chosen, dataset.classes), bad=every[len(dataset.bad) :])
     assert isinstance(found, Evaluation | Reconstruction)
     if recipe:
         aim = published_beside(recipe)
@@ -96,17 +96,22 @@ def evaluation_name(own: str, data: str, split: str, protocol: str) -> str:
     return f"{'' if data == own else f'{short_name(data)}-'}{split}-{protocol}"
 
 
-def fingerprint(chosen: Split) -> str:
+BY_FILES = "files:"
+"""Before the sum of images from files. Releases that noted none made it from the names of the files."""
+
+
+def fingerprint(chosen: Split, classes: Sequence[str]) -> str:
     """Hexadecimal SHA-256 of which images these are, whatever size they are stored in, with their labels.
 
-    By the names of their files where they have some, which say nothing of what is in them; else by pixels.
+    Of files it is made from the sums of their bytes, whatever they are called, and from the names of the
+    classes; of other images from the pixels.
     """
     digest = hashlib.sha256(chosen.labels.numpy().tobytes())
-    if chosen.names:
-        digest.update("\0".join(chosen.names).encode(errors="surrogateescape"))
-    else:
+    if not chosen.sums:
         digest.update(chosen.images.contiguous().numpy().data)
-    return digest.hexdigest()
+        return digest.hexdigest()
+    digest.update("\0".join([*chosen.sums, *classes]).encode())
+    return BY_FILES + digest.hexdigest()
 
 
 def _images(protocol: str, dataset: Dataset, chosen: Split, preprocess: Preprocess) -> Iterable[Tensor]:
