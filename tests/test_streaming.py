@@ -530,6 +530,47 @@ def test_a_long_run_is_estimated_once(
     assert said == ["about 17 minutes for 20 epochs (20 images/s)"]
 
 
+def test_slow_pieces_are_one_wait(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However long each takes; what begins anew, or is of another number, is another wait."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with waits(quiet=False):
+        for total in (256 * 3, 256 * 2):
+            for _ in waiting.told("evaluating images", total, [range(256)] * (total // 256), len):
+                now += 20.0
+    assert capsys.readouterr().err.splitlines() == [
+        "evaluating images: 512 of 768, 13 a second",
+        "evaluating images: 768 of 768, 13 a second",
+        "evaluating images: 512 of 512, 13 a second",
+    ]
+
+
+def test_every_command_says_what_it_waits_for(
+    tmp_path: Path, heirloom: Heirloom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stderr, so that JSON stays JSON; nothing if that is wanted."""
+    data = folder(tmp_path / "x", 20, cut=())
+    list(train(recipe_of(data), out=tmp_path / "run", threads=1))
+    monkeypatch.setattr("heirloom.data.waiting.EVERY", 0.0)
+    monkeypatch.setattr("heirloom.progress.PATIENCE", 1e-9)
+    as_json = ("--format", "json")
+    for command, *arguments in (
+        ("doctor", data, *as_json),
+        ("stats", data, *as_json),
+        ("evaluate", "run", *as_json),
+        ("report", "run"),
+        ("compare", "run", tmp_path / "run" / "model.safetensors", *as_json),
+    ):
+        told, quiet = heirloom(command, *arguments), heirloom(command, *arguments, "--quiet")
+        assert "looking at images: 28 of 28, " in told.stderr
+        assert ("evaluating images: 8 of 8, " in told.stderr) is (command in ("evaluate", "compare"))
+        assert ("measuring images: 20 of 20, " in told.stderr) is (command == "stats")
+        assert (quiet.returncode, quiet.stderr) == (told.returncode, "")
+        assert quiet.stdout == told.stdout
+
+
 def test_waiting_is_told_after_a_while(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from heirloom.data.listing import (
     split_of,
 )
 from heirloom.data.sums import in_threads
+from heirloom.data.waiting import told
 from heirloom.errors import HeirloomError, printable
 from heirloom.images import Picture, read_image
 from heirloom.weights import read_weights, weights_path
@@ -139,7 +140,7 @@ def doctor(path: Path | str, run: Path | str | None = None) -> Diagnosis:
     path = Path(path)
     known = read_weights(weights_path(run))[0].classes if run is not None else None
     listing = list_images(path)
-    seen = list(in_threads(_look, listing.entries))
+    seen = list(told("looking at images", len(listing.entries), in_threads(_look, listing.entries)))
     good = [each for each in seen if not each.reason]
     found = Diagnosis(str(path))
     _count(found, good, listing)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from heirloom.data import Dataset, Split, Undecoded, absolute, load_data, short_name
 from heirloom.data.preprocessing import Preprocess
+from heirloom.data.waiting import told
 from heirloom.errors import HeirloomError, check_choice
 from heirloom.files import disk_errors, is_folder, write_atomically
 from heirloom.measures import accuracy_line, wilson
@@ -71,7 +72,8 @@ def evaluate(
     chosen = opened.settled()
     every = opened.gate.bad_files if opened.gate else dataset.bad
     with faults_of(card.model, f"{data}, {split}"):
-        images = _images(protocol, dataset, chosen, card.preprocess)
+        batches = _images(protocol, dataset, chosen, card.preprocess)
+        images = told("evaluating images", len(chosen), batches, len)
         kept = looked_at(protocol, task, loaded.model, card.preprocess, images)
     found: Found = task.found(card.model, data, dataset.called(split), protocol, dataset, chosen, kept)
     found = replace(found, images=fingerprint(chosen, dataset.classes), bad=every[len(dataset.bad) :])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from heirloom.cli.options import Arguments, DataRoots, InputSize, OwnModel, read_size
+from heirloom.cli.options import Arguments, DataRoots, InputSize, OwnModel, Quiet, read_size
 from heirloom.errors import HeirloomError
 from heirloom.figures import PICTURES
 from heirloom.models import arguments
@@ -65,14 +65,16 @@ def draw(
     input_size: InputSize = None,
     model: OwnModel = None,
     data_root: DataRoots = None,
+    quiet: Quiet = False,
 ) -> None:
     """Draw what a network is and does, as a picture that stands alone; its numbers into .json beside it."""
     from heirloom.data import roots
     from heirloom.figures.drawing import draw
+    from heirloom.progress import waits
 
     roots.use(data_root or [])
-    print(
-        draw(
+    with waits(quiet):
+        file = draw(
             what,
             networks,
             out,
@@ -87,7 +89,7 @@ def draw(
             answer=answer,
             input_size=read_size(input_size),
         )
-    )
+    print(file)
 
 
 def _read_unit(text: str | None) -> tuple[int, ...] | None:

@@ -111,13 +111,15 @@ def resume(
         raise typer.Exit(1)
 
 
-def report(run: RunPath, model: OwnModel = None, data_root: DataRoots = None) -> None:
+def report(run: RunPath, model: OwnModel = None, data_root: DataRoots = None, quiet: Quiet = False) -> None:
     """Write the report of a finished run: one file, no scripts."""
     from heirloom.data import roots
+    from heirloom.progress import waits
     from heirloom.reports import report
 
     roots.use(data_root or [])
-    print(report(run, model))
+    with waits(quiet):
+        print(report(run, model))
 
 
 def _follow(
