@@ -1,5 +1,7 @@
 """The command that draws: draw."""
 
+import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +37,8 @@ def draw(
     networks: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL|RECIPE|RUN|FILE...", help="Network, recipe, run directory or weights file."
+            metavar="MODEL|RECIPE|RUN|FILE...",
+            help="Network, recipe, run directory or weights file; lenet5 is the network, ./lenet5 a folder.",
         ),
     ],
     out: Annotated[
@@ -69,10 +72,14 @@ def draw(
 ) -> None:
     """Draw what a network is and does, as a picture that stands alone; its numbers into .json beside it."""
     from heirloom.data import roots
-    from heirloom.figures.drawing import draw
+    from heirloom.figures.drawing import draw, named
     from heirloom.progress import waits
 
     roots.use(data_root or [])
+    for name in networks:
+        if (ours := named(name)) and os.path.lexists(name):
+            here = "folder" if Path(name).is_dir() else "file"
+            print(f"{name} is the {ours}; for the {here} here, write ./{name}", file=sys.stderr)
     with waits(quiet):
         file = draw(
             what,
