@@ -14,7 +14,7 @@ from heirloom.data import Undecoded, load_data
 from heirloom.data.augmentation import AUGMENTATIONS, Augmentation, Chosen
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
-from heirloom.figures.canvas import Canvas, fitted, width_of
+from heirloom.figures.canvas import Canvas, fitted, fitted_title, width_of
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.figures.pixels import image_pixels
 from heirloom.images import open_image
@@ -191,7 +191,7 @@ def _drawing(title: str, recipe: Recipe, seen: list[Seen]) -> Canvas:
     rows = ROWS if alone else len(seen)
     canvas = Canvas(x + grid + _MARGIN, _TOP + rows * step - _GAP + _MARGIN - 8)
     room = canvas.width - 2 * _MARGIN
-    canvas.text(_MARGIN, 50, fitted(title, 28, room, bold=True), 28, bold=True)
+    canvas.text(_MARGIN, 50, fitted_title(title, 28, room), 28, bold=True)
     canvas.text(_MARGIN, 78, fitted(_subtitle(recipe, seen), 18, room), 18, colour="soft")
     canvas.top, canvas.margin = 84, _MARGIN
     if not alone:

@@ -109,7 +109,7 @@ def picture(asked: Asked) -> Picture:
         "classes": [asdict(each) for each in classes],
         "shown": {kind: [asdict(pair) for pair in some] for kind, some in shown.items()},
     }
-    canvas = _drawn(title, found, names, total, classes, shown, _pictures(asked.subjects[0], shown))
+    canvas = _drawn(found, names, total, classes, shown, _pictures(asked.subjects[0], shown))
     words = f"{found.text}. Both right {total.both:,}, {names[0]} alone {total.first:,}, "
     words += f"{names[1]} alone {total.second:,}, neither {total.neither:,}."
     return Picture(numbers, title, words, canvas)
@@ -185,7 +185,6 @@ def _pictures(subject: Subject, shown: dict[str, list[Pair]]) -> dict[int, Pixel
 
 
 def _drawn(
-    title: str,
     found: Comparison,
     names: tuple[str, str],
     total: Counts,
@@ -193,7 +192,8 @@ def _drawn(
     shown: dict[str, list[Pair]],
     pictures: dict[int, Pixels],
 ) -> Canvas:
-    page = Page(title, found.text)
+    half = (WIDTH - 2 * MARGIN - 100) / 2
+    page = Page(" and ".join(fitted(name, 30, half, bold=True) for name in names), found.text)
     page.y += 6
     _bar(page, total, names)
     page.y += 14
@@ -272,14 +272,14 @@ def _classes(page: Page, classes: list[Counts]) -> None:
     if not some:
         return
     most = max(max(each.first, each.second) for each in some)
-    half, row = 84.0, 27
+    half, row = 92.0, 27
     middle = right - 80 - half
     canvas, top = page.canvas, page.y
     for place, each in enumerate(some):
         y = top + row * place
         canvas.text(_ASIDE, y + 17, fitted(each.label, SMALL, middle - half - _ASIDE - 8), SMALL)
         for side, count, fill in ((-1, each.first, "join"), (1, each.second, "conv")):
-            wide = (half - 36) * count / most
+            wide = (half - 48) * count / most
             if count:
                 canvas.rect(
                     min(middle, middle + side * wide), y + 3, wide, row - 8, fill=fill, stroke=f"{fill}_edge"

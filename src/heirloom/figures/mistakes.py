@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from heirloom.figures.canvas import Canvas, width_of
+from heirloom.figures.canvas import Canvas, reads_leftwards, width_of
 from heirloom.figures.pixels import Tile, image_pixels, sheet
 
 MOST_MISTAKES = 24
@@ -63,7 +63,11 @@ def mistakes_sheet(title: str, images: Tensor, mistakes: Sequence[Mistake], tota
         mistakes: As many.
         total: Number of all mistakes.
     """
-    short = all(width_of(f"{m.label} → {m.answer}", 20) <= _ROOM for m in mistakes)
+    # From left to right, and the same way for all.
+    short = all(
+        width_of(f"{m.label} → {m.answer}", 20) <= _ROOM and not reads_leftwards(m.label + m.answer)
+        for m in mistakes
+    )
     tiles = [
         Tile(
             image_pixels(image.numpy()),
