@@ -137,7 +137,7 @@ def shares(told):
 
 def connections(told):
     assert sum(map(len, told["table"])) == told["connected"]
-    yield f"{told['connected']} of {told['in_maps'] * told['out_maps']} pairs of maps are connected"
+    yield f"{told['connected']:,} of {told['in_maps'] * told['out_maps']:,} pairs of maps are connected"
     yield from (str(len(maps)) for maps in told["table"])
 
 
