@@ -220,7 +220,7 @@ def test_can_be_read_without_eyes(page):
     charts = [attrs for tag, attrs in page.tags if tag == "svg" and attrs["class"] == "chart"]
     assert len(charts) == 3
     drawings = [attrs for tag, attrs in page.tags if tag == "svg" and attrs["class"] == "drawing"]
-    told = ("61,706 parameters", "Before the first step", "test image 0 of digits", "6 versions of image 0")
+    told = ("61,706 parameters", "Before the first step", "test image 0 of digits", "8 versions of image 0")
     for drawing, words in zip(drawings, told, strict=True):
         assert words in drawing["aria-label"]
     assert all(re.search(r"training [\d.]+", chart["aria-label"]) for chart in charts[:2])
