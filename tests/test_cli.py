@@ -442,6 +442,42 @@ def test_no_handler_takes_a_signal_for_an_error(
     assert heirloom(*shlex.split(again), "--quiet").returncode == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_step(heirloom: Heirloom, tmp_path: Path, number: signal.Signals) -> None:
+    """While images are looked at or the network is built: a line, and nothing is begun."""
+    (tmp_path / "own.py").write_text(
+        "import os\nfrom pathlib import Path\nfrom torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    input_size = (1, 8, 8)\n"
+        "    def __init__(self):\n"
+        f"        if Path('now').exists(): os.kill(os.getpid(), {int(number)})\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    (tmp_path / "now").touch()
+    train = ("train", "own.py:Net", "--data", "digits", *SMALL, "--out", "run", "--quiet")
+    stopped = heirloom(*train)
+    line = "stopped before the first step; no run was begun, images already decoded are kept\n"
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (128 + number, "", line)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "now").unlink()
+    assert heirloom(*train).returncode == 0
+    (tmp_path / "now").touch()
+    stopped = heirloom("resume", "run", "--model", "own.py:Net", "--quiet")
+    line = "stopped before the first step; go on with: heirloom resume run --model own.py:Net\n"
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (128 + number, "", line)
+
+
+def test_every_command_says_that_it_was_interrupted(heirloom: Heirloom, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import os\nfrom torch import nn\n"
+        "class Net(nn.Linear):\n"
+        "    def __init__(self):\n"
+        "        os.kill(os.getpid(), 2)\n"
+    )
+    stopped = heirloom("summary", "own.py:Net", "--input-size", "1,2,2")
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (130, "", "interrupted\n")
+
+
 def test_names_that_the_system_refuses(heirloom: Heirloom, finished_run: Path) -> None:
     long = "a" * 300
     assert heirloom("evaluate", long).returncode == 4

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from heirloom.comparison import compare, mcnemar, mean_difference, paired_interval
-from heirloom.data import load_data
+from heirloom.data import load_data, roots
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
 from heirloom.recipes import Recipe
@@ -161,6 +161,70 @@ def test_another_folder_of_the_same_name(finished_run: Path, worse: Path, tmp_pa
     after = compare(runs[0], shutil.copytree(worse, tmp_path / "fresh"), wrong).values
     assert before != after
     assert after[0] == evaluate(shutil.copytree(finished_run, tmp_path / "other"), wrong).correct / 10
+
+
+def photographs(root: Path, shift: int = 0, called: str = "one") -> str:
+    """Two digits of each class, as files; with a shift each is another class's."""
+    digits = load_data("digits").split("test")
+    for split, digit in itertools.product(("train", "test"), range(10)):
+        folder = root / split / str(digit)
+        folder.mkdir(parents=True)
+        image = digits.images[digits.labels == (digit + shift) % 10][int(split == "test"), 0]
+        Image.fromarray(image.numpy()).save(folder / f"{called}.png")
+    return str(root)
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Of two folders of equal images under other names."""
+    monkeypatch.setattr(roots, "cache", lambda: tmp_path / "cache")
+    runs = tmp_path / "first", tmp_path / "second"
+    for run, called in zip(runs, ("one", "two"), strict=True):
+        data = photographs(tmp_path / f"{run.name} photos", called=called)
+        recipe = Recipe(model="lenet5_relu_max", data=data, epochs=1, lr=1e-5, seed=len(called + run.name))
+        for _ in train(recipe, out=run, threads=1):
+            pass
+    return runs
+
+
+def test_equal_images_under_other_names_compare(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    found = compare(*two_runs)
+    assert (found.n, found.data) == (10, str(tmp_path / "first photos"))
+    for run in two_runs:
+        images = json.loads((run / "evaluations" / "test-center.json").read_text())["images"]
+        assert images.startswith("files:")
+    assert compare(*two_runs, str(tmp_path / "second photos")).values == found.values
+
+
+def test_other_images_under_equal_names_do_not_compare(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    """One class's images are another's; then one of the classes has another name."""
+    data = tmp_path / "first photos"
+    evaluate(two_runs[0])
+    shutil.rmtree(data)
+    photographs(data, shift=1)
+    other = shutil.copytree(two_runs[1], tmp_path / "other")
+    (other / "recipe.json").write_bytes((two_runs[0] / "recipe.json").read_bytes())
+    with pytest.raises(HeirloomError, match=r"their images differ, 10 and 10 of them: evaluate both again"):
+        compare(two_runs[0], other)
+    with pytest.raises(HeirloomError, match=r"their images differ, .* in .*/first photos and .*: add --data"):
+        compare(other, two_runs[1])
+
+
+def test_evaluations_that_noted_names_alone(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    """They are made anew while the images are there; else what they say is what there is."""
+    data = str(tmp_path / "second photos")
+    for run in two_runs:
+        evaluate(run, data)
+        place = next((run / "evaluations").glob("*test-center.json"))
+        values = json.loads(place.read_text())
+        place.write_text(json.dumps({**values, "images": "ab" * 32}))
+    found = compare(*two_runs, data)
+    for run in two_runs:
+        place = next((run / "evaluations").glob("*test-center.json"))
+        assert json.loads(place.read_text())["images"].startswith("files:")
+        place.write_text(json.dumps({**json.loads(place.read_text()), "images": "ab" * 32}))
+    shutil.rmtree(data)
+    assert compare(*two_runs, data).values == found.values
 
 
 def test_what_does_not_compare(

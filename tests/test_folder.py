@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,10 +24,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from heirloom.data import decoding, load_data, roots, store, sums
+from heirloom.data import decoding, load_data, photographs, roots, store, sums
 from heirloom.data.decoding import working
 from heirloom.data.folder import list_images
-from heirloom.data.listing import Entry, in_order, split_of
+from heirloom.data.listing import BadFile, Entry, in_order, split_of
+from heirloom.data.photographs import Bad
 from heirloom.data.preprocessing import Preprocess
 from heirloom.diagnosis import doctor
 from heirloom.errors import HeirloomError
@@ -558,12 +561,67 @@ def test_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
         return scan(path)  # type: ignore[call-overload]
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert [(b.name, b.reason) for b in load_data(str(root), fit=FIT).bad] == [
-        ("cat/shut", "permission denied")
-    ]
-    (root / "emu-shut").mkdir()
-    with pytest.raises(HeirloomError, match=r"1 of 1 images of 'emu-shut' are bad: .*permission denied"):
+    line = rf"{root}/cat/shut: permission denied, and nobody knows what is in it: let it be read, or hide it"
+    with pytest.raises(HeirloomError, match=line) as caught:
         load_data(str(root), fit=FIT)
+    assert caught.value.code == "E-data-file"
+    wrong = {each.what: each.files for each in doctor(root).findings if each.wrong}
+    assert wrong["cannot be read"] == ("cat/shut: permission denied",)
+    assert wrong["no data set as it is"] == ("permission denied, and nobody knows what is in it",)
+    (root / "cat" / "shut").rename(root / "cat" / ".shut")
+    assert load_data(str(root), fit=FIT).bad == ()
+    (root / "emu-shut").mkdir()
+    with pytest.raises(HeirloomError, match=r"x/emu-shut: permission denied"):
+        load_data(str(root), fit=FIT)
+
+
+# Counting bad files.
+
+_LABELS = st.sampled_from(["", "a", "b"])
+
+
+@given(st.lists(_LABELS, max_size=60), st.lists(_LABELS, max_size=3), st.lists(_LABELS, max_size=8))
+def test_bad_files_are_counted_as_all_of_them_at_once(
+    good: list[str], known: list[str], more: list[str]
+) -> None:
+    """The plain rule, over everything, at each file: over a twentieth of a class is too many."""
+
+    def refused(labels: list[str]) -> bool:
+        lost = Counter(labels)
+        return any(label and lost[label] * 20 > [*good, *known].count(label) for label in lost)
+
+    files = [BadFile(str(number), "", label) for number, label in enumerate([*known, *more])]
+    if refused(known):
+        with pytest.raises(HeirloomError, match="are bad"):
+            Bad(Path("x"), good, files[: len(known)])
+        return
+    bad = Bad(Path("x"), good, files[: len(known)])
+    for number in range(len(known), len(files)):
+        if refused([file.label for file in files[: number + 1]]):
+            with pytest.raises(HeirloomError, match=r"of [\d,]+ images of '[ab]' are bad"):
+                bad.add(files[number])
+            return
+        bad.add(files[number])
+        bad.add(files[number])  # another store of the same files has it too
+        assert bad.files == files[: number + 1]
+
+
+def test_many_bad_files_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each looks at its own class alone: recounting 400,000 images for each of 20,000 takes an hour."""
+    bad, checks = Bad(Path("x"), [str(i % 4) for i in range(400_000)], []), 0
+    check = photographs.check_bad
+
+    def counted(*arguments: Any) -> None:
+        nonlocal checks
+        checks += 1
+        check(*arguments)
+
+    monkeypatch.setattr(photographs, "check_bad", counted)
+    for i in range(20_000):
+        bad.add(BadFile(f"{i}.png", "cut short", str(i % 4)))
+    assert (len(bad.files), checks) == (20_000, 20_000)
+    with pytest.raises(HeirloomError, match="5,001 of 100,000 images of '0' are bad"):
+        bad.add(BadFile("one.png", "", "0"))
 
 
 # The store.

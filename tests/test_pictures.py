@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -243,6 +244,19 @@ def test_faults_are_one_clear_line(heirloom, tmp_path, arguments, status, messag
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["there.json", "there.svg"]
+
+
+def test_a_name_of_ours_comes_before_a_folder_of_that_name(heirloom, tmp_path, finished_run):
+    shutil.copytree(finished_run, tmp_path / "lenet1")
+    done = heirloom("draw", "diagram", "lenet1", "-o", "name.svg")
+    assert done.stderr == "lenet1 is the network; for the folder here, write ./lenet1\n"
+    assert json.loads((tmp_path / "name.json").read_text())["network"] == "lenet1"
+    done = heirloom("draw", "diagram", "./lenet1", "-o", "folder.svg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "folder.json").read_text())["totals"]["parameters"] == 61_706
+    shutil.copy(finished_run / "model.safetensors", tmp_path / "lenet5_digits")
+    done = heirloom("draw", "diagram", "lenet5_digits", "-o", "recipe.svg")
+    assert done.stderr == "lenet5_digits is the recipe; for the file here, write ./lenet5_digits\n"
 
 
 def test_the_command_draws(heirloom, tmp_path):

@@ -1,5 +1,6 @@
 """The pictures shares, connections and receptive-field: their numbers found in other ways."""
 
+import itertools
 import json
 import xml.etree.ElementTree as ET
 
@@ -10,12 +11,14 @@ from torch import nn
 
 from heirloom.accounting import summary
 from heirloom.errors import HeirloomError
+from heirloom.figures.canvas import Shape
 from heirloom.figures.connections import picture as connections
 from heirloom.figures.drawing import draw
 from heirloom.figures.picture import Asked, fresh
 from heirloom.figures.receptive import effective, mean_gradient
 from heirloom.figures.receptive import picture as receptive
 from heirloom.figures.shares import MOST, shares_of
+from heirloom.layers import TableConv2d
 from heirloom.tracing import trace
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -92,11 +95,56 @@ def test_table_of_groups():
 @pytest.mark.parametrize(
     ("name", "layer", "message"),
     [("mlp", (), "has no table of connections"), ("vgg11", ("conv1_9",), "has no convolution 'conv1_9'"),
-     ("alexnet", (), "96 × 256 maps: more than 64 cannot be read")],
+     ("lenet5", ("c9",), "did you mean 'c[135]'")],
 )  # fmt: skip
 def test_no_table(name, layer, message):
     with pytest.raises(HeirloomError, match=message):
         connections(Asked([fresh(name, {})], layers=layer))
+
+
+def blocks_of(made):
+    """Corners of the rectangles of a table of many maps, in parts of its sides, and its texts."""
+    lines = [m.commands for m in made.art.marks if isinstance(m, Shape) and m.stroke == "rule"]
+    points = np.array([point for line in lines for _, ps in line for point in ps])
+    low, high = points.min(0), points.max(0)
+    (layer,) = made.art.groups()
+    shapes = [np.array([p for _, ps in m.commands for p in ps]) for m in layer.marks if isinstance(m, Shape)]
+    corners = [((s.min(0) - low) / (high - low), (s.max(0) - low) / (high - low)) for s in shapes]
+    return np.array(corners), [words.text for words in made.art.words()]
+
+
+def test_towers_are_blocks():
+    """Krizhevsky et al. 2012, figure 2: each half of conv2 reads the 48 maps of its own tower."""
+    made = connections(Asked([fresh("alexnet", {})]))
+    assert made.numbers["table"] == [list(range(48))] * 128 + [list(range(48, 96))] * 128
+    blocks, texts = blocks_of(made)
+    assert blocks == pytest.approx(np.array([[[0, 0], [0.5, 0.5]], [[0.5, 0.5], [1, 1]]]), abs=0.005)
+    assert [text for text in texts if "–" in text] == ["0–127", "128–255", "0–47", "48–95"]
+    assert texts.count("48") == 2
+    assert "maps 0 to 127 read 0 to 47; maps 128 to 255 read 48 to 95." in made.description
+
+
+@pytest.mark.parametrize(("groups", "labels"), [(128, 32), (32, 32), (4, 4)])
+def test_labels_of_many_groups_keep_apart(groups, labels):
+    subject = fresh("lenet1", {})
+    object.__setattr__(subject, "model", nn.Sequential(nn.Conv2d(128, 128, 3, groups=groups)))
+    subject.preprocess.__dict__["size"] = (128, 3, 3)
+    made = connections(Asked([subject]))
+    blocks, _ = blocks_of(made)
+    assert len(blocks) == groups
+    assert np.ptp(blocks, axis=1) == pytest.approx(1 / groups, abs=0.005)
+    boxes = sorted(words.box for words in made.art.words() if words.y == 146)
+    assert len(boxes) == labels
+    assert all(one[2] < other[0] for one, other in itertools.pairwise(boxes))
+
+
+def test_a_table_of_too_many_blocks():
+    subject = fresh("lenet1", {})
+    table = [list(range(i % 2, 130, 2)) for i in range(130)]
+    object.__setattr__(subject, "model", nn.Sequential(TableConv2d(table, 130, 1)))
+    subject.preprocess.__dict__["size"] = (130, 3, 3)
+    with pytest.raises(HeirloomError, match="130 × 130 maps: more than 4,096 blocks of them"):
+        connections(Asked([subject]))
 
 
 def test_receptive_field_of_c3():

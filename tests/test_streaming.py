@@ -5,6 +5,7 @@ import errno
 import io
 import itertools
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from PIL import Image
 from torch import nn
 
 from heirloom import images
+from heirloom.checkpoints import newest_checkpoint, save_checkpoint
 from heirloom.data import load_data, roots, store, waiting
 from heirloom.data.preprocessing import Preprocess
 from heirloom.data.store import Missing, Store
@@ -117,6 +119,30 @@ def test_other_files_to_validate_by_are_refused_and_another_place_is_not(tmp_pat
     said.write_text(said.read_text().replace(str(root), str(tmp_path / "elsewhere")))
     list(resume(tmp_path / "run"))
     assert weights(tmp_path / "run") == weights(tmp_path / "straight")
+
+
+def test_renamed_classes_are_noticed(tmp_path: Path) -> None:
+    """Images and numbers of classes are as before; a run of an older release did not note the names."""
+    root = folder(tmp_path / "x", 20, cut=())
+    going = train(recipe_of(root), out=tmp_path / "run", threads=1)
+    for event in going:
+        if isinstance(event, Step) and event.step == 2:
+            break
+    going.close()  # type: ignore[attr-defined]
+    (root / "classes.txt").write_text("a ant\nb bee\n")
+    with pytest.raises(HeirloomError, match=r"'a' is 'ant' now, 'b' is 'bee' now: give them") as caught:
+        list(resume(tmp_path / "run"))
+    assert caught.value.code == "E-checkpoint"
+    (root / "classes.txt").unlink()
+    place = tmp_path / "run" / "checkpoints"
+    checkpoint, _ = newest_checkpoint(place)
+    assert checkpoint
+    old = {key: value for key, value in checkpoint.state.items() if key != "classes"}
+    shutil.rmtree(place)
+    place.mkdir()
+    save_checkpoint(place, dataclasses.replace(checkpoint, state=old))
+    (root / "classes.txt").write_text("a ant\nb bee\n")
+    assert "going on from step 2" in [e.text for e in resume(tmp_path / "run") if isinstance(e, Note)]
 
 
 OWN = """
@@ -502,6 +528,47 @@ def test_a_long_run_is_estimated_once(
         display.show(Step(step=step, epoch=1, loss=1.0, accuracy=0.5, lr=0.1, images=20 * step))
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("about")]
     assert said == ["about 17 minutes for 20 epochs (20 images/s)"]
+
+
+def test_slow_pieces_are_one_wait(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However long each takes; what begins anew, or is of another number, is another wait."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with waits(quiet=False):
+        for total in (256 * 3, 256 * 2):
+            for _ in waiting.told("evaluating images", total, [range(256)] * (total // 256), len):
+                now += 20.0
+    assert capsys.readouterr().err.splitlines() == [
+        "evaluating images: 512 of 768, 13 a second",
+        "evaluating images: 768 of 768, 13 a second",
+        "evaluating images: 512 of 512, 13 a second",
+    ]
+
+
+def test_every_command_says_what_it_waits_for(
+    tmp_path: Path, heirloom: Heirloom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stderr, so that JSON stays JSON; nothing if that is wanted."""
+    data = folder(tmp_path / "x", 20, cut=())
+    list(train(recipe_of(data), out=tmp_path / "run", threads=1))
+    monkeypatch.setattr("heirloom.data.waiting.EVERY", 0.0)
+    monkeypatch.setattr("heirloom.progress.PATIENCE", 1e-9)
+    as_json = ("--format", "json")
+    for command, *arguments in (
+        ("doctor", data, *as_json),
+        ("stats", data, *as_json),
+        ("evaluate", "run", *as_json),
+        ("report", "run"),
+        ("compare", "run", tmp_path / "run" / "model.safetensors", *as_json),
+    ):
+        told, quiet = heirloom(command, *arguments), heirloom(command, *arguments, "--quiet")
+        assert "looking at images: 28 of 28, " in told.stderr
+        assert ("evaluating images: 8 of 8, " in told.stderr) is (command in ("evaluate", "compare"))
+        assert ("measuring images: 20 of 20, " in told.stderr) is (command == "stats")
+        assert (quiet.returncode, quiet.stderr) == (told.returncode, "")
+        assert quiet.stdout == told.stdout
 
 
 def test_waiting_is_told_after_a_while(

@@ -58,16 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    import typer.main
+
     from heirloom.cli import app
 
+    command = typer.main.get_command(app)
     try:
-        status = app(arguments, standalone_mode=False, prog_name="heirloom")
-        sys.stdout.flush()
-    except SystemExit as stop:
-        # Typer turns a reader that left into exit status 1, which means something else here.
-        if isinstance(stop.__context__, BrokenPipeError):
-            raise BrokenPipeError from None
-        raise
+        # Not `app(arguments)`: that would take an interruption, and a reader that left, for itself.
+        with command.make_context("heirloom", arguments) as context:
+            command.invoke(context)
+        status = 0
+    except typer.Exit as stop:
+        status = stop.exit_code
     except Exception as error:
         # What typer raises for a wrong command or option has this method, and no public class.
         message = getattr(error, "format_message", None)
@@ -76,7 +78,8 @@ def _run(arguments: list[str]) -> int:
         if not message():  # no command at all: the help was printed
             return 2
         raise HeirloomError("E-usage", message().rstrip("."), remedy="heirloom --help") from error
-    return status if isinstance(status, int) else 0
+    sys.stdout.flush()
+    return status
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from heirloom.data import absolute
+from heirloom.data import absolute, is_path, of_photographs
 from heirloom.errors import HeirloomError
-from heirloom.evaluation import evaluate, evaluation_name
+from heirloom.evaluation import BY_FILES, evaluate, evaluation_name
 from heirloom.files import is_folder
 from heirloom.measures import ACCURACY, Measure, Z, measure_of
 from heirloom.runs import Run
@@ -127,15 +127,18 @@ def compare(
     paths = Path(first), Path(second)
     if data is None:
         own = {Run(path).recipe.data for path in paths if is_folder(path)}
-        if len(own) > 1:
+        if len(own) == 1:
+            data = own.pop()
+        elif not all(map(is_path, own)):
             raise _refused(f"they were trained on different data, {' and '.join(sorted(own))}", "add --data")
-        data = next(iter(own), None)
     one, other = (_judged(path, data, split, protocol, model) for path in paths)
     if one.metric != other.metric:
         raise _refused(f"one has {one.metric}, the other {other.metric}")
     if one.images != other.images or len(one.each) != len(other.each):
-        remedy = "evaluate both again: heirloom evaluate"
-        raise _refused(f"their images differ, {len(one.each):,} and {len(other.each):,} of them", remedy)
+        differ = f"their images differ, {len(one.each):,} and {len(other.each):,} of them"
+        if one.data != other.data:
+            raise _refused(f"{differ}, in {one.data} and {other.data}", "add --data")
+        raise _refused(differ, "evaluate both again: heirloom evaluate")
     names, n = (str(first), str(second)), len(one.each)
     if not n:
         raise _refused("there are no images")
@@ -172,7 +175,7 @@ def _judged(path: Path, data: str | None, split: str, protocol: str, model: str 
         name = evaluation_name(own, wanted, split, protocol)
         table = path / "evaluations" / f"{name}.csv"
         values = Run(path).read_json(f"evaluations/{name}.json") if table.is_file() else {}
-        if not values.get("images") or values.get("data") != wanted:  # another folder may be called so
+        if not _says_which(values, wanted):
             evaluate(path, wanted, split=split, protocol=protocol, model=model)
             values = Run(path).read_json(f"evaluations/{name}.json")
         try:
@@ -186,6 +189,19 @@ def _judged(path: Path, data: str | None, split: str, protocol: str, model: str 
     found = evaluate(path, data, split=split, protocol=protocol, model=model)
     at = found.columns.index("correct" if found.measure is ACCURACY else "error")
     return _Judged(found.metric, found.data, found.images, [float(row[at]) for row in found.rows()])
+
+
+def _says_which(values: dict[str, Any], wanted: str) -> bool:
+    """Whether an evaluation says of which images it was, and these are wanted.
+
+    Another folder may be called so; and names of files, which earlier releases noted, say nothing of what is
+    in them. Where the files are gone, names must do.
+    """
+    images = str(values.get("images", ""))
+    if not images or values.get("data") != wanted:
+        return False
+    gone = is_path(wanted) and not Path(wanted).exists()
+    return images.startswith(BY_FILES) or gone or not of_photographs(wanted)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -18,6 +18,7 @@ from heirloom.data.listing import (
     split_of,
 )
 from heirloom.data.sums import in_threads
+from heirloom.data.waiting import told
 from heirloom.errors import HeirloomError, printable
 from heirloom.images import Picture, read_image
 from heirloom.weights import read_weights, weights_path
@@ -139,7 +140,7 @@ def doctor(path: Path | str, run: Path | str | None = None) -> Diagnosis:
     path = Path(path)
     known = read_weights(weights_path(run))[0].classes if run is not None else None
     listing = list_images(path)
-    seen = list(in_threads(_look, listing.entries))
+    seen = list(told("looking at images", len(listing.entries), in_threads(_look, listing.entries)))
     good = [each for each in seen if not each.reason]
     found = Diagnosis(str(path))
     _count(found, good, listing)
@@ -178,7 +179,7 @@ def _count(found: Diagnosis, good: list[_Seen], listing: Listing) -> None:
 
 
 def _wrong_files(listing: Listing, seen: list[_Seen]) -> Iterable[Finding]:
-    bad = [f"{file.name}: {file.reason}" for file in listing.bad]
+    bad = [f"{file.name}: {file.reason}" for file in [*listing.bad, *listing.unread]]
     bad += [f"{each.entry.name}: {each.reason}" for each in seen if each.reason]
     if bad:
         yield Finding(True, "cannot be read", tuple(sorted(bad)))

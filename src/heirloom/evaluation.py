@@ -1,7 +1,7 @@
 """Evaluation of a network on every image of a split, as its task has it, with its interval."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from heirloom.data import Dataset, Split, Undecoded, absolute, load_data, short_name
 from heirloom.data.preprocessing import Preprocess
+from heirloom.data.waiting import told
 from heirloom.errors import HeirloomError, check_choice
 from heirloom.files import disk_errors, is_folder, write_atomically
 from heirloom.measures import accuracy_line, wilson
@@ -71,10 +72,11 @@ def evaluate(
     chosen = opened.settled()
     every = opened.gate.bad_files if opened.gate else dataset.bad
     with faults_of(card.model, f"{data}, {split}"):
-        images = _images(protocol, dataset, chosen, card.preprocess)
+        batches = _images(protocol, dataset, chosen, card.preprocess)
+        images = told("evaluating images", len(chosen), batches, len)
         kept = looked_at(protocol, task, loaded.model, card.preprocess, images)
     found: Found = task.found(card.model, data, dataset.called(split), protocol, dataset, chosen, kept)
-    found = replace(found, images=fingerprint(chosen), bad=every[len(dataset.bad) :])
+    found = replace(found, images=fingerprint(chosen, dataset.classes), bad=every[len(dataset.bad) :])
     assert isinstance(found, Evaluation | Reconstruction)
     if recipe:
         aim = published_beside(recipe)
@@ -96,17 +98,22 @@ def evaluation_name(own: str, data: str, split: str, protocol: str) -> str:
     return f"{'' if data == own else f'{short_name(data)}-'}{split}-{protocol}"
 
 
-def fingerprint(chosen: Split) -> str:
+BY_FILES = "files:"
+"""Before the sum of images from files. Releases that noted none made it from the names of the files."""
+
+
+def fingerprint(chosen: Split, classes: Sequence[str]) -> str:
     """Hexadecimal SHA-256 of which images these are, whatever size they are stored in, with their labels.
 
-    By the names of their files where they have some, which say nothing of what is in them; else by pixels.
+    Of files it is made from the sums of their bytes, whatever they are called, and from the names of the
+    classes; of other images from the pixels.
     """
     digest = hashlib.sha256(chosen.labels.numpy().tobytes())
-    if chosen.names:
-        digest.update("\0".join(chosen.names).encode(errors="surrogateescape"))
-    else:
+    if not chosen.sums:
         digest.update(chosen.images.contiguous().numpy().data)
-    return digest.hexdigest()
+        return digest.hexdigest()
+    digest.update("\0".join([*chosen.sums, *classes]).encode())
+    return BY_FILES + digest.hexdigest()
 
 
 def _images(protocol: str, dataset: Dataset, chosen: Split, preprocess: Preprocess) -> Iterable[Tensor]:

@@ -13,6 +13,7 @@ from heirloom.data.augmentation import AUGMENTATIONS
 from heirloom.data.photographs import SIDE
 from heirloom.data.preprocessing import KNOWN, LARGEST_BOX, Preprocess
 from heirloom.data.statistics import measured
+from heirloom.data.waiting import told
 from heirloom.errors import HeirloomError
 from heirloom.finetuning import start_arguments, start_preprocess
 from heirloom.models import arguments, create_model, faults_of, plain_name, takes
@@ -114,7 +115,8 @@ def _preprocess(recipe: Recipe, size: tuple[int, int, int], split: Split, begun:
         if c != len(KNOWN["imagenet"]["mean"]):
             raise HeirloomError("E-recipe", "normalise=imagenet", why=f"the input has {c} channels")
         return dataclasses.replace(plain, mean=KNOWN["imagenet"]["mean"], std=KNOWN["imagenet"]["std"])
-    found = measured(plain.fit(part).numpy() for part in split.settled().images.split(TOGETHER))
+    parts = (plain.fit(part).numpy() for part in split.settled().images.split(TOGETHER))
+    found = measured(told("measuring images", len(split), parts, len))
     if recipe.normalise == "mean_image":
         image = torch.from_numpy(found.mean_image.astype(np.float32))
         return dataclasses.replace(plain, mean=(0.0,) * c, mean_image=image)

@@ -296,7 +296,8 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint notes of the job itself."""
-        state = {"recipe": self._recipe(), "data": self._data, "val": self._val}
+        classes = list(self.card.classes)
+        state = {"recipe": self._recipe(), "data": self._data, "val": self._val, "classes": classes}
         if self.recipe.schedule == "plateau":
             state["plateau"] = dataclasses.asdict(self.plateau)
         return state
@@ -346,6 +347,17 @@ class Job:
                     why="other images or labels",
                     remedy="put the files back, or name their folder with --data-root",
                 )
+        classes = list(self.card.classes)
+        names = checkpoint.state.get("classes", classes)  # an older release did not note them
+        if names != classes:
+            renamed = [f"{a!r} is {b!r} now" for a, b in zip(names, classes, strict=False) if a != b]
+            raise HeirloomError(
+                "E-checkpoint",
+                f"the classes of {self.recipe.data} have other names than when the run was trained",
+                why=", ".join(renamed[:3]),
+                remedy="give them their names back, or start another run from these weights: "
+                "heirloom train --weights",
+            )
         fill(self.model, checkpoint.model, Path(f"step-{checkpoint.step:08d}"))
         self.plateau = Plateau(**checkpoint.state.get("plateau", {}))
         parameters = dict(self.model.named_parameters())

@@ -42,12 +42,15 @@ class _Waits:
     """See `heirloom.data.waiting.Watcher`."""
 
     def __init__(self) -> None:
-        self.what, self.began, self.said, self.first = "", 0.0, 0.0, 0
+        self.what, self.total, self.done = "", 0, 0
+        self.began, self.said, self.first = 0.0, 0.0, 0
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if what != self.what or now - self.said > 2 * PATIENCE:  # another wait
-            self.what, self.began, self.said, self.first = what, now, now, done
+        another = (what, total) != (self.what, self.total) or done < self.done
+        self.what, self.total, self.done = what, total, done
+        if another:
+            self.began, self.said, self.first = now, now, done
         elif now - self.said >= PATIENCE:
             self.said = now
             _say(f"{what}: {done:,} of {total:,}, {(done - self.first) / (now - self.began):,.0f} a second")

@@ -13,6 +13,7 @@ from heirloom.cli.options import (
     PlainForm,
     Protocol,
     ProtocolName,
+    Quiet,
     RunOrFile,
     SplitName,
     TextForm,
@@ -30,6 +31,7 @@ def evaluate(
     model: OwnModel = None,
     data_root: DataRoots = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
+    quiet: Quiet = False,
 ) -> None:
     """Measure the accuracy on a split, or the error of a reconstruction, with its 95 % interval.
 
@@ -39,9 +41,11 @@ def evaluate(
     """
     from heirloom.data import roots
     from heirloom.evaluation import evaluate
+    from heirloom.progress import waits
 
     roots.use(data_root or [])
-    found = evaluate(run, data, split=split, protocol=protocol, model=model)
+    with waits(quiet):
+        found = evaluate(run, data, split=split, protocol=protocol, model=model)
     if format is PlainForm.text:
         print("\n".join(found.lines()))
     elif format is PlainForm.csv:
@@ -59,6 +63,7 @@ def compare(
     model: OwnModel = None,
     data_root: DataRoots = None,
     format: Annotated[TextForm, typer.Option("--format", help="How to print it.")] = TextForm.text,
+    quiet: Quiet = False,
 ) -> None:
     """Compare two networks on the same images; exit 1 if the second is worse, beyond chance (p < 0.05).
 
@@ -66,9 +71,11 @@ def compare(
     """
     from heirloom.comparison import compare
     from heirloom.data import roots
+    from heirloom.progress import waits
 
     roots.use(data_root or [])
-    found = compare(first, second, data, split=split, protocol=protocol, model=model)
+    with waits(quiet):
+        found = compare(first, second, data, split=split, protocol=protocol, model=model)
     print(found.text if format is TextForm.text else json.dumps(found.as_dict(), indent=2))
     if found.worse:
         raise typer.Exit(1)

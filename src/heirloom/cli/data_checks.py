@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from heirloom.cli.options import DataRoots, PlainForm, write
+from heirloom.cli.options import DataRoots, PlainForm, Quiet, write
 
 SHOWN = 5
 """Files of a finding that the text names; JSON and CSV have all."""
@@ -24,14 +24,17 @@ def doctor(
         Path | None, typer.Option(metavar="RUN|FILE", help="Compare its classes with the folder's.")
     ] = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
+    quiet: Quiet = False,
 ) -> None:
     """Look for what is wrong with images to learn from; exit 1 if something is."""
     from heirloom.diagnosis import doctor
     from heirloom.errors import printable
     from heirloom.prediction import csv_line
+    from heirloom.progress import waits
     from heirloom.tables import Cell, Table
 
-    found = doctor(folder, run)
+    with waits(quiet):
+        found = doctor(folder, run)
     if format is PlainForm.json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     elif format is PlainForm.csv:
@@ -75,6 +78,7 @@ def stats(
     ] = None,
     data_root: DataRoots = None,
     format: Annotated[PlainForm, typer.Option("--format", help="How to print it.")] = PlainForm.text,
+    quiet: Quiet = False,
 ) -> None:
     """Measure the channels' means and deviations, the mean image and the axes of the colours."""
     import numpy as np
@@ -83,6 +87,7 @@ def stats(
     from heirloom.data.statistics import stats
     from heirloom.errors import HeirloomError
     from heirloom.files import write_atomically
+    from heirloom.progress import waits
     from heirloom.tables import Table
 
     roots.use(data_root or [])
@@ -90,7 +95,8 @@ def stats(
         raise HeirloomError(
             "E-output-exists", "the file exists", where=str(mean_image), remedy="choose another name"
         )
-    found = stats(data, split, side)
+    with waits(quiet):
+        found = stats(data, split, side)
     if mean_image:
         out = io.BytesIO()
         np.save(out, found.mean_image)

@@ -1,12 +1,14 @@
 """The command that draws: draw."""
 
+import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from heirloom.cli.options import Arguments, DataRoots, InputSize, OwnModel, read_size
+from heirloom.cli.options import Arguments, DataRoots, InputSize, OwnModel, Quiet, read_size
 from heirloom.errors import HeirloomError
 from heirloom.figures import PICTURES
 from heirloom.models import arguments
@@ -35,7 +37,8 @@ def draw(
     networks: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL|RECIPE|RUN|FILE...", help="Network, recipe, run directory or weights file."
+            metavar="MODEL|RECIPE|RUN|FILE...",
+            help="Network, recipe, run directory or weights file; lenet5 is the network, ./lenet5 a folder.",
         ),
     ],
     out: Annotated[
@@ -65,14 +68,20 @@ def draw(
     input_size: InputSize = None,
     model: OwnModel = None,
     data_root: DataRoots = None,
+    quiet: Quiet = False,
 ) -> None:
     """Draw what a network is and does, as a picture that stands alone; its numbers into .json beside it."""
     from heirloom.data import roots
-    from heirloom.figures.drawing import draw
+    from heirloom.figures.drawing import draw, named
+    from heirloom.progress import waits
 
     roots.use(data_root or [])
-    print(
-        draw(
+    for name in networks:
+        if (ours := named(name)) and os.path.lexists(name):
+            here = "folder" if Path(name).is_dir() else "file"
+            print(f"{name} is the {ours}; for the {here} here, write ./{name}", file=sys.stderr)
+    with waits(quiet):
+        file = draw(
             what,
             networks,
             out,
@@ -87,7 +96,7 @@ def draw(
             answer=answer,
             input_size=read_size(input_size),
         )
-    )
+    print(file)
 
 
 def _read_unit(text: str | None) -> tuple[int, ...] | None:

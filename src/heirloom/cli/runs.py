@@ -3,7 +3,8 @@
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,16 +61,17 @@ def train(
     for number in range(seeds):
         one = chosen.changed([f"seed={chosen.seed + number}"])
         folder = out / f"seed-{one.seed}" if out and seeds > 1 else out
+        begin = partial(
+            train,
+            one,
+            name=title,
+            out=folder,
+            device=device or "cpu",
+            threads=threads,
+            checkpoint_every=checkpoint_every,
+        )
         with waits(quiet):
-            events = train(
-                one,
-                name=title,
-                out=folder,
-                device=device or "cpu",
-                threads=threads,
-                checkpoint_every=checkpoint_every,
-            )
-            measure, value, path = _follow(events, chosen.model, quiet)
+            measure, value, path = _follow(begin, chosen.model, quiet)
         values.append(value)
         paths.append(path)
     if seeds > 1:
@@ -97,9 +99,9 @@ def resume(
     from heirloom.training import resume
 
     roots.use(data_root or [])
+    begin = partial(resume, run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
     with waits(quiet):
-        events = resume(run, model, device=device, threads=threads, checkpoint_every=checkpoint_every)
-        *_, path = _follow(events, model, quiet, str(run))
+        *_, path = _follow(begin, model, quiet, str(run))
     if prove:
         print("training once more without a break, to compare", file=sys.stderr)
         same = repeat(path, model)
@@ -109,19 +111,24 @@ def resume(
         raise typer.Exit(1)
 
 
-def report(run: RunPath, model: OwnModel = None, data_root: DataRoots = None) -> None:
+def report(run: RunPath, model: OwnModel = None, data_root: DataRoots = None, quiet: Quiet = False) -> None:
     """Write the report of a finished run: one file, no scripts."""
     from heirloom.data import roots
+    from heirloom.progress import waits
     from heirloom.reports import report
 
     roots.use(data_root or [])
-    print(report(run, model))
+    with waits(quiet):
+        print(report(run, model))
 
 
 def _follow(
-    events: "Iterator[Event]", model: str | None, quiet: bool, path: str = ""
+    begin: "Callable[[], Iterator[Event]]", model: str | None, quiet: bool, path: str = ""
 ) -> "tuple[Measure, float, str]":
-    """Show a run, evaluate it once on the test split, write its report; what was measured, and the path."""
+    """Begin a run and show it, evaluate it once on the test split, and write its report.
+
+    Returns what was measured, and the run's path; before there is a run it is empty.
+    """
     from heirloom.data import roots
     from heirloom.data.listing import bad_note
     from heirloom.evaluation import evaluate
@@ -131,15 +138,19 @@ def _follow(
     from heirloom.reports import report
     from heirloom.runs import Run
 
-    step = 0
+    step = None
     with _Interruption() as interruption:
         try:
+            events = begin()
+            interruption.at_once = False
             with shown(quiet) as display:
                 for event in events:
                     display.show(event)
-                    step = display.step
                     if isinstance(event, Started):
-                        path = event.run
+                        path, step = event.run, event.step
+                    if step is None:  # notes come first
+                        continue
+                    step = display.step
                     if interruption.signal:
                         events.close()  # type: ignore[attr-defined]
                         raise _Stopped
@@ -158,7 +169,9 @@ def _follow(
             own = ["--model", model] if model and ":" in model else []
             data = [word for root in roots.used() for word in ("--data-root", str(root))]
             again = shlex.join(["heirloom", "resume", path, *own, *data])
-            print(f"stopped at step {step}; go on with: {again}", file=sys.stderr)
+            at = "before the first step" if step is None else f"at step {step}"
+            how = f"go on with: {again}" if path else "no run was begun, images already decoded are kept"
+            print(f"stopped {at}; {how}", file=sys.stderr)
             raise typer.Exit(128 + interruption.signal) from None
     measure = measure_of(name)
     print(measure.line(name, value))
@@ -171,14 +184,15 @@ class _Stopped(BaseException):
 
 
 class _Interruption:
-    """Notes the first Ctrl-C or SIGTERM, so that the step is finished; the second ends the program.
+    """Notes the first Ctrl-C or SIGTERM; the second ends the program.
 
-    With ``at_once`` the first one stops what is being done: nothing there needs to be finished.
+    With ``at_once`` the first one stops what is being done: before the first step and after the last one
+    nothing needs to be finished. Else it is left to whoever finishes the step.
     """
 
     def __init__(self) -> None:
         self.signal = 0
-        self.at_once = False
+        self.at_once = True
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "_Interruption":

@@ -61,6 +61,7 @@ class Split:
             their proportions; else None.
         names: Of the files, where there are any.
         gate: What decodes the images while they are used; None where all are there and good.
+        sums: Hexadecimal SHA-256 of the bytes of the files, where there are any.
     """
 
     images: "Tensor"
@@ -68,6 +69,7 @@ class Split:
     shapes: "Tensor | None" = None
     names: tuple[str, ...] = ()
     gate: Gate | None = None
+    sums: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,7 +77,8 @@ class Split:
     def first(self, count: int) -> "Split":
         """The first so many images."""
         shapes = None if self.shapes is None else self.shapes[:count]
-        return Split(self.images[:count], self.labels[:count], shapes, self.names[:count], self.gate)
+        names, sums = self.names[:count], self.sums[:count]
+        return Split(self.images[:count], self.labels[:count], shapes, names, self.gate, sums)
 
     def good(self, rows: "Tensor") -> "Tensor":
         """Those of the rows (B,), in their order, that have an image. Waits until they are decoded.
@@ -102,8 +105,9 @@ class Split:
         if len(rows) == len(self):
             return replace(self, gate=None)
         shapes = None if self.shapes is None else self.shapes[rows]
-        names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
-        return Split(self.images[rows], self.labels[rows], shapes, names)
+        index = rows.tolist()
+        names, sums = (tuple(of[row] for row in index) if of else () for of in (self.names, self.sums))
+        return Split(self.images[rows], self.labels[rows], shapes, names, sums=sums)
 
 
 @dataclass(frozen=True)
@@ -156,10 +160,10 @@ class Dataset:
             return parts[0]
         import torch
 
-        names_of = [n for p in parts for n in p.names] if all(p.names for p in parts) else []
-        return Split(
-            torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]), names=tuple(names_of)
-        )
+        images, labels = torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts])
+        named = parts if all(p.names for p in parts) else []
+        files = tuple(name for p in named for name in p.names)
+        return Split(images, labels, names=files, sums=tuple(one for p in named for one in p.sums))
 
 
 class Undecoded(ABC, Mapping[str, Split]):

@@ -2,7 +2,8 @@
 
 A class has all images below its folder, told by the ends of their names (`heirloom.images.SUFFIXES`). Left
 out are names that begin with ``.`` or ``@``, ``__MACOSX``, ``Thumbs.db`` and ``lost+found``. Links are
-followed, and each real folder is entered once, so that a loop of links ends. Pipes and devices are bad files.
+followed, and each real folder is entered once, so that a loop of links ends. Pipes and devices are bad files;
+a folder that cannot be read is an error, since nobody knows how many images it keeps back.
 ImageNet's layout is this one; its folders' names become the names of its classes by a file (`class_names`).
 """
 
@@ -110,11 +111,11 @@ def _classes(listing: Listing, items: list[os.DirEntry[str]], split: str, place:
         )
     for item in items:
         if _is_folder(item) and _enter(item, seen):
-            before = len(listing.entries) + len(listing.bad)
+            before = len(listing.entries) + len(listing.unread)
             others = _images(listing, Path(item.path), f"{place}{item.name}", item.name, split, seen)
             if others:
                 listing.notes.append(f"{others:,} files of {place}{item.name} are no images by their names")
-            if len(listing.entries) + len(listing.bad) == before:
+            if len(listing.entries) + len(listing.unread) == before:
                 listing.empty.append(f"{place}{item.name}")
         elif _is_folder(item):
             listing.notes.append(f"{place}{item.name} is a link to a folder that was seen already")
@@ -128,7 +129,7 @@ def _images(listing: Listing, folder: Path, name: str, label: str, split: str, s
         try:
             items = list(_items(folder))
         except OSError as error:
-            listing.bad.append(BadFile(name, (error.strerror or str(error)).lower(), label))
+            listing.unread.append(BadFile(name, (error.strerror or str(error)).lower(), label))
             continue
         for item in items:
             inner = f"{name}/{item.name}"

@@ -67,7 +67,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file that gives no image.
+    """A file that gives no image, or a folder that gives none.
 
     Attributes:
         name: As of `Entry`.
@@ -90,6 +90,7 @@ class Listing:
         bad: What should be an image and cannot be one.
         notes: What its owner should know.
         empty: Classes without images.
+        unread: Folders that cannot be read, so that nobody knows what is in them.
     """
 
     root: Path
@@ -97,6 +98,7 @@ class Listing:
     bad: list[BadFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    unread: list[BadFile] = field(default_factory=list)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -157,10 +159,13 @@ def check_classes_of(listing: Listing) -> None:
     """Refuse a set of images that no network can learn as it is.
 
     Raises:
-        HeirloomError: (``E-data-file``) There are no images, one class alone, a class without images, one
-            that is missing in ``train``, or one whose name is no text.
+        HeirloomError: (``E-data-file``) There is a folder that cannot be read, no image, one class alone, a
+            class without images, one that is missing in ``train``, or one whose name is no text.
     """
     root, entries, labels = listing.root, listing.entries, listing.labels
+    for folder in listing.unread:
+        remedy = "let it be read, or hide it by a name that begins with a dot"
+        raise bad_data(root / folder.name, f"{folder.reason}, and nobody knows what is in it", remedy)
     if not entries and not listing.bad:
         raise bad_data(root, "no images below it", "put them into a folder for each class")
     for label in (*labels, *listing.empty):
@@ -210,28 +215,26 @@ def check_learned(root: Path, placed: Iterable[tuple[str, str]]) -> None:
             raise bad_data(root, why, "add images of it, or make the splits yourself: train/, val/, test/")
 
 
-def check_bad(root: Path, labels: Iterable[str], bad: Sequence[BadFile]) -> None:
+def check_bad(root: Path, first: BadFile, count: int, every: int) -> None:
     """Refuse a set of images of which too many are bad: over `MOST_BAD` of a class, or all of it.
 
     Args:
         root: What was named.
-        labels: The class of every image, good ones and bad ones.
-        bad: The bad ones.
+        first: A bad file of the class.
+        count: How many of its files are bad.
+        every: How many it has, good ones and bad ones.
 
     Raises:
         HeirloomError: (``E-data-file``) Too many; the line has the first of them.
     """
-    every, lost = Counter(labels), Counter(file.label for file in bad)
-    for label, count in lost.items():
-        if label and count > MOST_BAD * every[label]:
-            first = next(file for file in bad if file.label == label)
-            raise HeirloomError(
-                "E-data-file",
-                f"{count:,} of {every[label]:,} images of {label!r} are bad",
-                where=str(root),
-                why=f"{first.name}: {first.reason}",
-                remedy="mend or remove them; heirloom doctor lists them all",
-            )
+    if first.label and count > MOST_BAD * every:
+        raise HeirloomError(
+            "E-data-file",
+            f"{count:,} of {every:,} images of {first.label!r} are bad",
+            where=str(root),
+            why=f"{first.name}: {first.reason}",
+            remedy="mend or remove them; heirloom doctor lists them all",
+        )
 
 
 def bad_note(files: Sequence[BadFile]) -> str:

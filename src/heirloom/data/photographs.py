@@ -1,5 +1,7 @@
 """A data set from images of one's own: a folder, a table or shards, see `heirloom.data.folder`."""
 
+import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +111,14 @@ class Bad:
     def __init__(self, root: Path, good: Sequence[str], bad: Sequence[BadFile]) -> None:
         """Begin with the labels of what seems good, and with what is known to be bad."""
         self.root, self.files = root, list(bad)
-        self._labels = [*good, *(file.label for file in bad)]
         self._names = {file.name for file in bad}
-        check_bad(root, self._labels, self.files)
+        self._every = Counter([*good, *(file.label for file in bad)])
+        self._lost, self._first = Counter[str](), dict[str, BadFile]()
+        self._adding = threading.Lock()
+        for file in bad:
+            self._count(file)
+        for label in self._first:
+            self._check(label)
 
     def add(self, file: BadFile) -> None:
         """Another one; it may be known from another store of the same files.
@@ -119,10 +126,20 @@ class Bad:
         Raises:
             HeirloomError: (``E-data-file``) That is one too many.
         """
-        if file.name not in self._names:
+        with self._adding:  # several stores may find some
+            if file.name in self._names:
+                return
             self._names.add(file.name)
             self.files.append(file)
-            check_bad(self.root, self._labels, self.files)
+            self._count(file)
+        self._check(file.label)
+
+    def _count(self, file: BadFile) -> None:
+        self._lost[file.label] += 1
+        self._first.setdefault(file.label, file)
+
+    def _check(self, label: str) -> None:
+        check_bad(self.root, self._first[label], self._lost[label], self._every[label])
 
 
 class Photographs(Undecoded):
@@ -157,7 +174,8 @@ class Photographs(Undecoded):
         gate = _Gate(own, how, self._channels, self._bad)
         labels = torch.tensor([self._number[each.entry.label] for each in own])
         shapes = torch.tensor([each.sum.size for each in own]) if how.resize == "warp" else None
-        return Split(gate.store.images, labels, shapes, tuple(each.entry.name for each in own), gate)
+        names, sums = tuple(each.entry.name for each in own), tuple(each.sum.digest for each in own)
+        return Split(gate.store.images, labels, shapes, names, gate, sums)
 
     def originals(self, names: Sequence[str], least: int) -> Iterator[Tensor]:
         """See `Undecoded`."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from heirloom.data import absolute, load_data, of_photographs
 from heirloom.data.preprocessing import Preprocess
+from heirloom.data.waiting import told
 
 SIDE = 256
 """Pixels: images of one's own are scaled until their shorter side has as many, then the middle is taken, as
@@ -78,7 +79,8 @@ def stats(data: str, split: str = "train", side: int = SIDE) -> Statistics:
     dataset = load_data(absolute(data), fit=crop if of_photographs(data) else None, wait=False)
     images = dataset.split(split).settled().images.numpy()
     step = max(1, _TOGETHER // images[0].size)
-    found = measured(images[begin : begin + step] for begin in range(0, len(images), step))
+    parts = (images[begin : begin + step] for begin in range(0, len(images), step))
+    found = measured(told("measuring images", len(images), parts, len))
     values, axes = np.linalg.eigh(found.covariance)
     values, axes = values[::-1].clip(0), axes[:, ::-1]
     axes = axes * np.where(axes[np.abs(axes).argmax(0), np.arange(len(axes))] < 0, -1.0, 1.0)

@@ -32,11 +32,12 @@ def tell(what: str, done: int, total: int) -> None:
         _watchers[-1](what, done, total)
 
 
-def told(what: str, total: int, items: Iterable[T]) -> Iterator[T]:
-    """The items; whoever watches is told how many have passed."""
-    last, told_any = time.monotonic(), False
-    for done, item in enumerate(items, 1):
+def told(what: str, total: int, items: Iterable[T], size: Callable[[T], int] = lambda item: 1) -> Iterator[T]:
+    """The items; whoever watches is told how many have passed, each counted by its ``size``."""
+    last, told_any, done = time.monotonic(), False, 0
+    for item in items:
         yield item
+        done += size(item)
         if time.monotonic() - last >= EVERY:
             last, told_any = time.monotonic(), True
             tell(what, done, total)

@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
 
 import matplotlib
 import numpy as np
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import ImageFont
 
 from heirloom.errors import printable
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 Command = tuple[str, tuple[Point, ...]]
 """Part of a path: ``M`` and ``L`` with one point, ``C`` with three, ``Z`` with none."""
 
@@ -34,6 +37,12 @@ class Shape:
     width: float = 1.0
     dash: tuple[float, ...] = ()
     opacity: float = 1.0
+
+    @property
+    def box(self) -> Box:
+        """Left, top, right, bottom of its points."""
+        x, y = zip(*(point for _, points in self.commands for point in points), strict=True)
+        return (min(x), min(y), max(x), max(y))
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Words:
     struck: bool = False
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Box:
         """Left, top, right, bottom of its letters."""
         wide = width_of(self.text, self.size, self.bold)
         before = {"start": 0.0, "middle": wide / 2, "end": wide}[self.anchor]
@@ -71,6 +80,11 @@ class Raster:
     wide: float
     high: float
     pixels: NDArray[np.uint8]
+
+    @property
+    def box(self) -> Box:
+        """Left, top, right, bottom."""
+        return (self.x, self.y, self.x + self.wide, self.y + self.high)
 
 
 @dataclass(frozen=True)
@@ -95,14 +109,12 @@ class Canvas:
         height: The same.
         scale: Pixels of a PNG for each of these.
         top: Where the heading ends. A page that says in its own words what this is shows what is below.
-        margin: Empty room at the other sides, which a page has of its own.
     """
 
     width: float
     height: float
     scale: int = 2
     top: float = 0
-    margin: float = 0
     marks: list[Mark] = field(default_factory=list)
 
     def path(self, *commands: Command, **look: Any) -> None:
@@ -150,7 +162,10 @@ class Canvas:
 
     def text(self, x: float, y: float, text: str, size: float = 14, **look: Any) -> None:
         """A line of text, which may come from outside; ``look`` is the rest of `Words`."""
-        self.marks.append(Words(x, y, printable(text), size, **look))
+        text = printable(text)
+        if text.startswith("→") and reads_leftwards(text):
+            text = "\N{LEFT-TO-RIGHT MARK}" + text  # else the arrow comes last, and points away
+        self.marks.append(Words(x, y, text, size, **look))
 
     def image(self, x: float, y: float, wide: float, high: float, pixels: NDArray[np.uint8]) -> None:
         """A picture of pixels."""
@@ -175,8 +190,19 @@ class Canvas:
         """All groups, outer ones before inner ones."""
         return _groups(self.marks)
 
+    @property
+    def subtitle(self) -> str:
+        """What its heading says below the title."""
+        return " ".join(mark.text for mark in self.words() if mark.y <= self.top and not mark.bold)
 
-def _flat(marks: Sequence[Mark]) -> Iterator[Mark]:
+    def below_heading(self) -> tuple[list[Mark], Box]:
+        """The marks without the heading, and left, top, right, bottom of what they cover."""
+        marks = [mark for mark in self.marks if not isinstance(mark, Words) or mark.y > self.top]
+        ends = list(zip(*(mark.box for mark in _flat(marks)), strict=True))
+        return marks, (min(ends[0]), min(ends[1]), max(ends[2]), max(ends[3]))
+
+
+def _flat(marks: Sequence[Mark]) -> Iterator[Shape | Words | Raster]:
     for mark in marks:
         if isinstance(mark, Group):
             yield from _flat(mark.marks)
@@ -188,6 +214,11 @@ def _groups(marks: Sequence[Mark]) -> list[Group]:
     return [g for mark in marks if isinstance(mark, Group) for g in (mark, *_groups(mark.marks))]
 
 
+def reads_leftwards(text: str) -> bool:
+    """Whether a part of it is written from right to left."""
+    return any(bidirectional(letter) in ("R", "AL") for letter in text)
+
+
 def font(size: float, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib: the same on every machine."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
@@ -195,14 +226,33 @@ def font(size: float, bold: bool = False) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
+_STRANGE = 116
+"""Width of a letter of 100 that the font lacks: matplotlib draws a box with the name of its script."""
+
+
 @cache
-def _measure(bold: bool) -> ImageFont.FreeTypeFont:
-    return font(100, bold)
+def _measure(bold: bool) -> tuple[ImageFont.FreeTypeFont, frozenset[str]]:
+    """The font, and the letters that it has."""
+    found = font(100, bold)
+    return found, frozenset(map(chr, FT2Font(found.path).get_charmap()))
 
 
 def width_of(text: str, size: float, bold: bool = False) -> float:
     """How wide a line of text is."""
-    return _measure(bold).getlength(text) * size / 100
+    letters, known = _measure(bold)
+    strange = sum(letter not in known for letter in text)
+    if strange:
+        text = "".join(letter for letter in text if letter in known)
+    return (letters.getlength(text) + _STRANGE * strange) * size / 100
+
+
+def fitted_title(title: str, size: float, room: float) -> str:
+    """``title`` in bold on one line; of ``name: what it shows`` the end of the name is left out."""
+    name, colon, what = printable(title).rpartition(": ")
+    least = width_of("…" + colon + what, size, bold=True)
+    if not name or least > 0.75 * room or width_of(name + colon + what, size, bold=True) <= room:
+        return fitted(title, size, room, bold=True)
+    return fitted(name, size, room - width_of(colon + what, size, bold=True), bold=True) + colon + what
 
 
 def fitted(text: str, size: float, room: float, bold: bool = False) -> str:

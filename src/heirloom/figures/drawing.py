@@ -40,7 +40,7 @@ def draw(
     Args:
         what: One of `PICTURES`.
         networks: Each the name of a network, ``file.py:Class`` or the name of a recipe, which get the initial
-            weights of seed 0; or a run directory or weights file.
+            weights of seed 0; or a run directory or weights file. A name comes first, see `named`.
         out: File to write, ``.svg`` or ``.png``, of a film ``.gif``; neither it nor the file of its numbers
             may exist.
         data: Name of a data set for pictures that need images; by default a run's own, else digits.
@@ -112,16 +112,24 @@ def draw(
     return out
 
 
+def named(network: str) -> str:
+    """``recipe`` or ``network`` where one of ours bears the name, else empty.
+
+    Such a name comes before a folder or a file that is called so; ``./lenet5`` means that one.
+    """
+    return "recipe" if network in RECIPES else "network" if network in MODELS else ""
+
+
 def _subject(
     network: str | Path, args: dict[str, Any], model: str | None, input_size: Sequence[int] | None
 ) -> Subject:
     text, path = str(network), Path(network)
-    if text in RECIPES:
-        _, named = find_recipe(text)
-        subject = fresh(named.model, arguments(named.args.split()) | args, text, input_size)
-        return replace(subject, data=named.data, recipe=named)
-    own = ":" in text and not path.exists()
-    if text in MODELS or own or not (path.exists() or path.suffix or len(path.parts) > 1):
+    if named(text) == "recipe":
+        _, own = find_recipe(text)
+        subject = fresh(own.model, arguments(own.args.split()) | args, text, input_size)
+        return replace(subject, data=own.data, recipe=own)
+    code = ":" in text and not path.exists()
+    if named(text) or code or not (path.exists() or path.suffix or len(path.parts) > 1):
         return fresh(text, args, input_size=input_size)
     loaded = load_model(path, model)
     run = path if is_folder(path) else None

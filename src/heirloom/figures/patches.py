@@ -24,8 +24,6 @@ from heirloom.tracing import trace
 NINE = 9
 MAPS = 12
 """Maps that are shown where none is asked for."""
-WORK = 10**11
-"""Multiplications and additions that the search may take; so many images are looked at."""
 FEW_PIXELS = 32
 """Up to this side a patch is shown pixel by pixel."""
 _BATCH = 16
@@ -105,8 +103,7 @@ def picture(asked: Asked) -> Picture:
     few = np.unique(np.linspace(0, count - 1, min(MAPS, count)).round().astype(int)).tolist()
     maps = [asked.unit[0]] if asked.unit else few
     data, classes, split = test_images(asked, subject)
-    macs = sum(each.macs for each in books)
-    looked = min(len(split), max(NINE, WORK // max(1, macs)))
+    looked = min(len(split), asked.passes(sum(each.macs for each in books), NINE, max(NINE, len(split))))
     images = torch.cat([subject.preprocess.fit(part) for part in split.images[:looked].split(_BATCH)])
     labels = split.labels[:looked].tolist()
     found = top_patches(subject.model, books, row, images, subject, maps)
@@ -177,15 +174,15 @@ def _drawn(title: str, words: str, found: dict[int, list[Patch]], images: Tensor
     page = Page(title, words)
     ground = np.array([int(theme.panel[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
     alone = len(found) == 1
-    room, columns = (128, 9) if alone else (88, 3)
-    across = 1 if alone else 4
+    room, columns = (128, 9) if alone else (57, 3)
+    across = 1 if alone else 6
     gap = 4
     block = (WIDTH - 2 * MARGIN) / across
     top = page.y
     for place, (which, patches) in enumerate(found.items()):
         x = MARGIN + place % across * block
         page.y = top
-        page.section(f"map {which}", f"up to {number(patches[0].value)}", x=x, room=block - 20)
+        page.section(f"map {which}", f"up to {number(patches[0].value)}", x=x, room=block - 2)
         shown = []
         for patch in patches:
             pixels = image_pixels(images[patch.image].numpy())
@@ -197,8 +194,9 @@ def _drawn(title: str, words: str, found: dict[int, list[Patch]], images: Tensor
         page.tiles(shown, labels, room, columns, x=x, gap=gap)
         if place % across == across - 1:
             top = page.y + 18
-    page.canvas.text(
-        MARGIN, page.y + 22, "What lies outside of an image is left empty.", SMALL, colour="soft"
-    )
-    page.y += 34
+    high, wide = images.shape[2:]
+    if any(min(p.box[:2]) < 0 or p.box[2] > high or p.box[3] > wide for each in found.values() for p in each):
+        words = "What lies outside of an image is left empty."
+        page.canvas.text(MARGIN, page.y + 22, words, SMALL, colour="soft")
+        page.y += 34
     return page.finished()
