@@ -380,7 +380,7 @@ def test_compiled_crops_lie_as_they_are_wanted() -> None:
 
 @settings(max_examples=60)
 @given(
-    size=st.tuples(st.integers(2, 80), st.integers(2, 80)),
+    size=st.tuples(st.integers(2, 90), st.integers(2, 150)),
     out=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     channels=st.sampled_from([1, 3]),
     parts=st.lists(st.tuples(*[st.floats(0, 1)] * 4, st.booleans()), min_size=1, max_size=3),
@@ -405,9 +405,16 @@ def test_compiled_resizing_is_pillows_byte_by_byte(
         boxes.append([x, y, x + max(0.3, wide * (width - x)), y + max(0.3, high * (height - y))])
     rooms = torch.tensor(boxes).clamp(max=torch.tensor([width, height, width, height]))
     mirrored, index = torch.tensor([part[4] for part in parts]), torch.arange(len(parts)) % 2
+    levels = torch.rand(len(parts), channels, 256)
     with active(2):
         found = resized(images, index, rooms, mirrored, out)
+        layouts = (torch.contiguous_format, torch.channels_last)
+        replaced = [resized(images, index, rooms, mirrored, out, levels, layout) for layout in layouts]
     assert found is not None
+    for layout, each in zip(layouts, replaced, strict=True):
+        assert each is not None
+        assert each.is_contiguous(memory_format=layout)
+        assert torch.equal(each.flatten(2), levels.gather(2, found.flatten(2).long()))
     for i, room in enumerate(rooms.tolist()):
         for channel in range(channels):
             plane = Image.fromarray(images[index[i], channel].numpy())

@@ -10,7 +10,16 @@ from torch import nn
 
 from heirloom.accounting import summary
 from heirloom.data.preprocessing import Preprocess
-from heirloom.figures.architecture import Layer, Parallel, Repeat, Tangle, blocks_of, every, layers_of
+from heirloom.figures.architecture import (
+    Layer,
+    Parallel,
+    Repeat,
+    Tangle,
+    blocks_of,
+    every,
+    layers_of,
+    of_one_form,
+)
 from heirloom.figures.diagram import idiom_of, picture
 from heirloom.figures.drawing import draw
 from heirloom.figures.palette import LIGHT
@@ -135,6 +144,36 @@ def test_branches_of_an_inception_module():
         ["max pool 3×3, /1", "1×1 conv, 32"],
     ]  # fmt: skip
     assert module.join.does == "concat"
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"), [("googlenet", (2, 5, 2)), ("fractalnet20", (5,)), ("resnet18", ()), ("vgg16", ())]
+)
+def test_blocks_of_one_form_are_put_together(name, blocks):
+    items = blocks_of(layers_of(summary(name).trace))
+    folded = of_one_form(items)
+    assert tuple(len(i.copies) for i in folded if isinstance(i, Repeat) and i.differ) == blocks
+    assert [layer.id for layer in every(folded)] == [layer.id for layer in every(items)]
+
+
+def test_inception_modules_are_a_table():
+    """Table 1 of Szegedy et al. 2015: #1x1, #3x3 reduce, #3x3, ... of 4a to 4e, and what they hand on."""
+    made = drawn(create_model("googlenet"), (3, 224, 224))
+    words = [w.text for w in made.art.words()]
+    table = ["192, 160, 128, 112, 256", "96, 112, 128, 144, 160", "208, 224, 256, 288, 320",
+             "16, 24, 24, 32, 32", "48, 64, 64, 64, 128", "64, 64, 64, 64, 128"]  # fmt: skip
+    assert [word for word in words if word.count(",") == 4] == table
+    place = words.index("inception_4a")
+    assert words[place : place + 5] == [f"inception_4{letter}" for letter in "abcde"]
+    assert words[place + 5 : place + 10] == ["512×14×14"] * 3 + ["528×14×14", "832×14×14"]
+    weights = [int(word.replace(",", "")) for word in words[place + 10 : place + 15]]
+    module = next(g for g in made.art.groups() if g.data["name"] == "inception_4a.b1x1")
+    assert module.data["names"].split() == [f"inception_4{letter}.b1x1" for letter in "abcde"]
+    rows = summary("googlenet").as_dict()["rows"]
+    assert weights == [
+        sum(row["parameters"] for row in rows if row["name"].startswith(f"inception_4{letter}."))
+        for letter in "abcde"
+    ]
 
 
 def test_towers_join_where_alexnet_does():

@@ -19,7 +19,7 @@ from heirloom.figures.shown import Answer, Shown, answers, shown_image
 from heirloom.ops.elementwise import ACTIVATIONS
 from heirloom.tracing import trace
 
-LAYERS, FEW, MOST = 5, 32, 256
+LAYERS, FEW, MOST = 5, 16, 256
 """Layers that are chosen where none is asked for, maps of each of them, and of a layer that is."""
 _ROOM, _COLUMNS, _LEFT, _IMAGE = 56, 16, 262, 180
 _LARGE, _COUPLE = 117, 8

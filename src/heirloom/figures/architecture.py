@@ -3,7 +3,7 @@
 Everything is told from the graph of operations; no name of a network decides anything.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,6 +121,12 @@ class Layer:
         return (self.does, self.size, tuple(self.squashes), tuple(self.norms), self.area)
 
     @property
+    def form(self) -> tuple[object, ...]:
+        """What it must share with another one to be drawn beside it: all but widths and sizes."""
+        does = [part for part in self.does.split(", ") if not part.isdigit()]
+        return (*does, len(self.size), tuple(self.squashes), tuple(self.norms), self.area)
+
+    @property
     def told(self) -> str:
         """All of it in words."""
         behind = [_words(word) for word in (*self.norms, *self.squashes)]
@@ -171,7 +177,7 @@ class Tangle:
 
 @dataclass
 class Repeat:
-    """A block that stands several times one after the other."""
+    """A block that stands several times one after the other, the same or of the same form."""
 
     copies: list["Series"]
 
@@ -179,6 +185,11 @@ class Repeat:
     def first(self) -> "Series":
         """The one that is drawn."""
         return self.copies[0]
+
+    @property
+    def differ(self) -> bool:
+        """Whether the copies are of other widths or sizes."""
+        return len({signature(copy) for copy in self.copies}) > 1
 
 
 Item = Layer | Parallel | Tangle | Repeat
@@ -288,20 +299,43 @@ def _components(layers: list[Layer]) -> list[list[Layer]]:
     return list(parts.values())
 
 
-def signature(item: Item | Series) -> tuple[object, ...]:
-    """What two pieces share that are drawn alike."""
+def signature(
+    item: Item | Series, of: Callable[[Layer], tuple[object, ...]] = lambda layer: layer.signature
+) -> tuple[object, ...]:
+    """What two pieces share that are drawn alike; ``of`` says it of a layer."""
     if isinstance(item, Layer):
-        return item.signature
+        return of(item)
     if isinstance(item, Parallel):
-        join = item.join.signature if item.join else ()
-        return ("parallel", join, *(signature(branch) for branch in item.branches))
+        join = of(item.join) if item.join else ()
+        return ("parallel", join, *(signature(branch, of) for branch in item.branches))
     if isinstance(item, Repeat):
-        return ("repeat", len(item.copies), signature(item.first))
+        return ("repeat", len(item.copies), signature(item.first, of))
     if isinstance(item, Tangle):
         first = item.layers[0].id
         edges = (tuple(source - first for source in layer.inputs) for layer in item.layers)
-        return ("tangle", *zip((layer.signature for layer in item.layers), edges, strict=True))
-    return tuple(signature(part) for part in item)
+        return ("tangle", *zip((of(layer) for layer in item.layers), edges, strict=True))
+    return tuple(signature(part, of) for part in item)
+
+
+def of_one_form(items: Series) -> Series:
+    """The same, blocks of branches that follow one another put together where but their widths differ."""
+    made: Series = []
+    for item in items:
+        copies, before = _copies(item), _copies(made[-1]) if made else []
+        block = len(copies[0]) == 1 and isinstance(copies[0][0], Parallel | Tangle)
+        if block and before and _form(copies[0]) == _form(before[0]):
+            made[-1] = Repeat([*before, *copies])
+        else:
+            made.append(item)
+    return made
+
+
+def _copies(item: Item) -> list[Series]:
+    return item.copies if isinstance(item, Repeat) else [[item]]
+
+
+def _form(items: Series) -> tuple[object, ...]:
+    return signature(items, lambda layer: layer.form)
 
 
 def _folded(items: Series) -> Series:

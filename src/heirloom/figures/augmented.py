@@ -14,18 +14,20 @@ from heirloom.data import Undecoded, load_data
 from heirloom.data.augmentation import AUGMENTATIONS, Augmentation, Chosen
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
-from heirloom.figures.canvas import Canvas, fitted, width_of
+from heirloom.figures.canvas import Canvas, fitted, fitted_title, width_of
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.figures.pixels import image_pixels
 from heirloom.images import open_image
 from heirloom.recipes import Recipe
 
-COLUMNS, ROWS = 6, 4
+COLUMNS, ROWS = 8, 3
 """Versions side by side, and below one another: all of one image, or a row for each of several."""
 
-_CELL, _GAP, _BELOW, _MARGIN = 128, 12, 36, 32
-_TOP = 118
-_WIDEST = 460
+_CELL, _GAP, _BELOW, _MARGIN = 128, 12, 42, 32
+_TOP = 124
+_SMALL = 15
+"""Height of the smallest letters."""
+_WIDEST = 400
 """Of an original that is alone."""
 
 
@@ -53,7 +55,7 @@ class Seen:
 
 
 def picture(asked: Asked) -> Picture:
-    """One image in 24 epochs, or four in six.
+    """One image in 24 epochs, or three in eight.
 
     Raises:
         HeirloomError: (``E-usage``) No recipe is named, or both an image and data; (``E-recipe``) it changes
@@ -189,11 +191,11 @@ def _drawing(title: str, recipe: Recipe, seen: list[Seen]) -> Canvas:
     rows = ROWS if alone else len(seen)
     canvas = Canvas(x + grid + _MARGIN, _TOP + rows * step - _GAP + _MARGIN - 8)
     room = canvas.width - 2 * _MARGIN
-    canvas.text(_MARGIN, 44, fitted(title, 21, room, bold=True), 21, bold=True)
-    canvas.text(_MARGIN, 69, fitted(_subtitle(recipe, seen), 14, room), 14, colour="soft")
-    canvas.top, canvas.margin = 75, _MARGIN
+    canvas.text(_MARGIN, 50, fitted_title(title, 28, room), 28, bold=True)
+    canvas.text(_MARGIN, 78, fitted(_subtitle(recipe, seen), 18, room), 18, colour="soft")
+    canvas.top, canvas.margin = 84, _MARGIN
     if not alone:
-        _legend(canvas, seen[0], x, 99, beside=True)
+        _legend(canvas, seen[0], x, 108, beside=True)
     for number, each in enumerate(seen):
         y = _TOP + (0 if alone else number * step)
         tallest = rows * step - _GAP - 96 if alone else _CELL
@@ -236,9 +238,9 @@ def _put_original(
             _frame(canvas, boxes[0], left, top, scale, stroke="#101010", width=4.6, opacity=0.55)
             _frame(canvas, boxes[0], left, top, scale, stroke=_FIRST, width=2.6)
     low = y + high + 2 * beyond * scale
-    size = f"{width} x {height}"
-    canvas.text(x, low + 18, fitted(seen.name, 12.5, room), 12.5, bold=True)
-    canvas.text(x, low + 33, size, 11.5, colour="soft")
+    size = f"{width} × {height}"
+    canvas.text(x, low + 20, fitted(seen.name, _SMALL, room, bold=True), _SMALL, bold=True)
+    canvas.text(x, low + 38, size, _SMALL, colour="soft")
     return low
 
 
@@ -260,14 +262,14 @@ def _legend(canvas: Canvas, seen: Seen, x: float, y: float, beside: bool) -> Non
         lines.append(({"stroke": "soft", "width": 1.6, "dash": (6, 4)}, "what evaluation reads"))
     for look, words in lines:
         canvas.line([(x, y - 4), (x + 28, y - 4)], **look)  # type: ignore[arg-type]
-        canvas.text(x + 38, y, words, 12, colour="soft")
-        x, y = (x + 62 + width_of(words, 12), y) if beside else (x, y + 22)
+        canvas.text(x + 38, y, words, _SMALL, colour="soft")
+        x, y = (x + 62 + width_of(words, _SMALL), y) if beside else (x, y + 24)
     words = _numbers_mean(first)
     if words and "added" in first and "factors" not in first:
         canvas.rect(x + (0 if beside else 9), y - 9, 10, 10, fill=_chip([8.0, 2.0, -3.0]))
         x += 18 if beside else 38
     if words:
-        canvas.text(x, y, words, 12, colour="soft")
+        canvas.text(x, y, words, _SMALL, colour="soft")
 
 
 def _numbers_mean(version: dict[str, Any]) -> str:
@@ -294,17 +296,17 @@ def _put_version(
         canvas.image(x, y, _CELL, _CELL, pixels)
         if epoch == 0 and "box" in version:
             canvas.rect(x, y, _CELL, _CELL, stroke=_FIRST, width=2.6)
-        base = y + _CELL + 15
-        canvas.text(x, base, str(epoch), 12, bold=True)
+        base = y + _CELL + 18
+        canvas.text(x, base, str(epoch), _SMALL, bold=True)
         if version.get("mirrored"):
-            canvas.text(x + _CELL, base, "mirrored", 11, colour="soft", anchor="end")
+            canvas.text(x + _CELL, base, "mirrored", _SMALL, colour="soft", anchor="end")
         if "factors" in version:
             values = " ".join(f"{value:.2f}" for value in version["factors"].values())
-            canvas.text(x, base + 15, values, 11, colour="soft")
+            canvas.text(x, base + 19, values, _SMALL, colour="soft")
         elif "added" in version:
-            canvas.rect(x, base + 6, 10, 10, fill=_chip(version["added"]))
+            canvas.rect(x, base + 8, 11, 11, fill=_chip(version["added"]))
             signed = " ".join(f"{round(value):+d}".replace("-", "−") for value in version["added"])
-            canvas.text(x + 15, base + 15, signed, 11, colour="soft")
+            canvas.text(x + 16, base + 19, signed, _SMALL, colour="soft")
 
 
 def _chip(added: list[float]) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
 
 import matplotlib
 import numpy as np
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import ImageFont
 
@@ -150,7 +152,10 @@ class Canvas:
 
     def text(self, x: float, y: float, text: str, size: float = 14, **look: Any) -> None:
         """A line of text, which may come from outside; ``look`` is the rest of `Words`."""
-        self.marks.append(Words(x, y, printable(text), size, **look))
+        text = printable(text)
+        if text.startswith("→") and reads_leftwards(text):
+            text = "\N{LEFT-TO-RIGHT MARK}" + text  # else the arrow comes last, and points away
+        self.marks.append(Words(x, y, text, size, **look))
 
     def image(self, x: float, y: float, wide: float, high: float, pixels: NDArray[np.uint8]) -> None:
         """A picture of pixels."""
@@ -188,6 +193,11 @@ def _groups(marks: Sequence[Mark]) -> list[Group]:
     return [g for mark in marks if isinstance(mark, Group) for g in (mark, *_groups(mark.marks))]
 
 
+def reads_leftwards(text: str) -> bool:
+    """Whether a part of it is written from right to left."""
+    return any(bidirectional(letter) in ("R", "AL") for letter in text)
+
+
 def font(size: float, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib: the same on every machine."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
@@ -195,14 +205,33 @@ def font(size: float, bold: bool = False) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
+_STRANGE = 116
+"""Width of a letter of 100 that the font lacks: matplotlib draws a box with the name of its script."""
+
+
 @cache
-def _measure(bold: bool) -> ImageFont.FreeTypeFont:
-    return font(100, bold)
+def _measure(bold: bool) -> tuple[ImageFont.FreeTypeFont, frozenset[str]]:
+    """The font, and the letters that it has."""
+    found = font(100, bold)
+    return found, frozenset(map(chr, FT2Font(found.path).get_charmap()))
 
 
 def width_of(text: str, size: float, bold: bool = False) -> float:
     """How wide a line of text is."""
-    return _measure(bold).getlength(text) * size / 100
+    letters, known = _measure(bold)
+    strange = sum(letter not in known for letter in text)
+    if strange:
+        text = "".join(letter for letter in text if letter in known)
+    return (letters.getlength(text) + _STRANGE * strange) * size / 100
+
+
+def fitted_title(title: str, size: float, room: float) -> str:
+    """``title`` in bold on one line; of ``name: what it shows`` the end of the name is left out."""
+    name, colon, what = printable(title).rpartition(": ")
+    least = width_of("…" + colon + what, size, bold=True)
+    if not name or least > 0.75 * room or width_of(name + colon + what, size, bold=True) <= room:
+        return fitted(title, size, room, bold=True)
+    return fitted(name, size, room - width_of(colon + what, size, bold=True), bold=True) + colon + what
 
 
 def fitted(text: str, size: float, room: float, bold: bool = False) -> str:

@@ -13,6 +13,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from heirloom.errors import printable
+from heirloom.figures.canvas import fitted_title
 from heirloom.figures.palette import Theme
 
 # Colours that stand for a role; they are replaced when it is known where the picture will be.
@@ -59,9 +60,10 @@ def style_in(theme: Theme) -> Any:
 
 
 def heading(figure: Figure, title: str) -> None:
-    """Write ``title``, which may come from outside, into the upper left corner."""
+    """Write ``title``, which may come from outside, into the upper left corner; its end may be left out."""
     x, y = 0.27 / figure.get_figwidth(), 1 - 0.36 / figure.get_figheight()
-    figure.text(x, y, printable(title), fontsize=16, fontweight="bold", va="center", parse_math=False)
+    title = fitted_title(title, 16, 72 * (figure.get_figwidth() - 0.54))
+    figure.text(x, y, title, fontsize=16, fontweight="bold", va="center", parse_math=False)
 
 
 def short(name: str, longest: int) -> str:

@@ -4,9 +4,20 @@ So VGG's table, GoogLeNet's modules and ResNet's blocks are drawn, each from its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from heirloom.figures.architecture import Item, Layer, Parallel, Repeat, Series, Tangle, every, times
+from heirloom.figures.architecture import (
+    Item,
+    Layer,
+    Parallel,
+    Repeat,
+    Series,
+    Tangle,
+    every,
+    of_one_form,
+    times,
+)
+from heirloom.figures.arranging import narrowest, split
 from heirloom.figures.canvas import Canvas, Point, fitted, width_of
 from heirloom.figures.volumes import heading, layer_element
 
@@ -16,6 +27,8 @@ _MARGIN, _HEAD = 44.0, 104.0
 _MOST = 300.0
 """Width of a line of text at most."""
 _SHORTCUT = 26.0
+_READABLE = 900 / 60
+"""Height of letters on a slide of 1600 x 900 below which blocks of one form are drawn once."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class _Around:
         copies: For each layer, all layers that it stands for.
         plain: Whether the block needs no frame of its own.
         flat: Whether there is room for longer lines.
+        forms: Of how many blocks that differ in their widths it is one.
     """
 
     prefix: str = ""
@@ -35,21 +49,19 @@ class _Around:
     copies: tuple[Series, ...] = ()
     plain: bool = False
     flat: bool = False
+    forms: int = 1
 
 
 def columns(items: Series, title: str, subtitle: str) -> Canvas:
     """The whole network, its columns chosen so that it is as large as possible on a wide page."""
     around = _Around(flat=any(not isinstance(item, Layer) and not _single(item) for item in items))
+    scale, parts = _arranged(items, around)
+    if scale * TEXT < _READABLE:
+        folded = of_one_form(items)
+        larger, placed = _arranged(folded, around)
+        if larger > scale:
+            items, parts = folded, placed
     sizes = [_measure(item, around) for item in items]
-    best: tuple[float, list[list[int]]] | None = None
-    for count in range(1, min(len(items), 12) + 1):
-        parts = _split([high for _, high in sizes], count)
-        wide, high = _extent(parts, sizes)
-        scale = min(1600 / max(wide, 520), 900 / high)
-        if best is None or scale > best[0] * 1.02:
-            best = (scale, parts)
-    assert best
-    parts = best[1]
     wide, high = _extent(parts, sizes)
     canvas = Canvas(max(wide, 520.0), high)
     heading(canvas, title, subtitle)
@@ -71,6 +83,24 @@ def columns(items: Series, title: str, subtitle: str) -> Canvas:
         x += room + _GUTTER
     _legend(canvas, items)
     return canvas
+
+
+def _arranged(items: Series, around: _Around) -> tuple[float, list[list[int]]]:
+    """The columns that make them largest on a slide of 1600 x 900, and how large."""
+    sizes = [_measure(item, around) for item in items]
+    heights = [high for _, high in sizes]
+    even = [split(heights, count, _STEP) for count in range(1, min(len(items), 12) + 1)]
+    lowest = [max(sum(heights[i] + _STEP for i in part) for part in parts) for parts in even]
+    uneven = [
+        narrowest(sizes, slack * high, _STEP, _GUTTER) for high in lowest for slack in (1.0, 1.05, 1.1, 1.2)
+    ]
+    best: tuple[float, list[list[int]]] = (0.0, [])
+    for parts in (*even, *uneven):
+        wide, high = _extent(parts, sizes)
+        scale = min(1600 / max(wide, 520), 900 / high)
+        if scale > best[0] * 1.02:
+            best = (scale, parts)
+    return best
 
 
 def _legend(canvas: Canvas, items: Series) -> None:
@@ -100,30 +130,6 @@ def _extent(parts: list[list[int]], sizes: Sequence[Point]) -> Point:
     return wide + 2 * _MARGIN, _HEAD + high + 26 + 44
 
 
-def _split(heights: Sequence[float], count: int) -> list[list[int]]:
-    """Consecutive parts, the highest of them as low as can be."""
-    n = len(heights)
-    if count == 1:
-        return [list(range(n))]
-    total = [0.0]
-    for height in heights:
-        total.append(total[-1] + height + _STEP)
-    cost = [[float("inf")] * (n + 1) for _ in range(count + 1)]
-    place = [[0] * (n + 1) for _ in range(count + 1)]
-    cost[0][0] = 0.0
-    for k in range(1, count + 1):
-        for end in range(1, n + 1):
-            for start in range(end):
-                worst = max(cost[k - 1][start], total[end] - total[start])
-                if worst < cost[k][end]:
-                    cost[k][end], place[k][end] = worst, start
-    parts, end = [], n
-    for k in range(count, 0, -1):
-        parts.append(list(range(place[k][end], end)))
-        end = place[k][end]
-    return [part for part in parts[::-1] if part]
-
-
 # Layers ---------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +146,11 @@ def _lines(layer: Layer, around: _Around) -> list[str]:
     inner = around.maps is not None
     name = layer.name.removeprefix(around.prefix)
     does = layer.does
+    if around.forms > 1:  # what each of the blocks hands on stands below them
+        repeated = len(same) // around.forms
+        does, widths = _in_common([each.does for each in same[::repeated]])
+        does = f"{does}  × {repeated}" if repeated > 1 else does
+        return [does] if layer.area == "join" else [does, *([widths] if widths else []), name]
     if around.copies and len(around.copies[0]) == 1 and isinstance(around.copies[0][0], Layer):
         does = f"{does}  × {len(same)}"
         if not inner:
@@ -148,11 +159,21 @@ def _lines(layer: Layer, around: _Around) -> list[str]:
         return [f"{does}  {times(layer.size)}"]
     size = "" if inner and layer.size[1:] == around.maps else times(layer.size)
     named = [name] if name != does else []
+    if layer.groups > 1:  # the widest of all words
+        does = does.replace(f", {layer.groups} groups", "")
+        named = [" · ".join([*named, f"{layer.groups} groups"])]
     if inner:
         return [does, *named, *([size] if size else [])]
     weights = sum(each.parameters for each in same)
     counts = [size, *([f"{weights:,}"] if weights else [])]
     return [does, " · ".join([*named, *counts])] if around.flat else [does, *named, " · ".join(counts)]
+
+
+def _in_common(does: Sequence[str]) -> tuple[str, str]:
+    """What operations of one form share, and in what they differ: ``1×1 conv`` and ``64, 128``."""
+    parts = list(zip(*(each.split(", ") for each in does), strict=True))
+    shared = ", ".join(part[0] for part in parts if len(set(part)) == 1)
+    return shared, "; ".join(", ".join(part) for part in parts if len(set(part)) > 1)
 
 
 def _box_size(layer: Layer, around: _Around) -> Point:
@@ -192,7 +213,12 @@ def _prefix(layers: Sequence[Layer]) -> str:
 def _inside(item: Parallel | Tangle, around: _Around) -> _Around:
     layers = list(every(item))
     last = layers[-1]
-    return _Around(_prefix(layers) or around.prefix, last.size[1:], around.copies, flat=around.flat)
+    prefix = _prefix(layers) or around.prefix
+    return replace(around, prefix=prefix, maps=last.size[1:], plain=False)
+
+
+def _name(block: Series) -> str:
+    return _prefix(list(every(block))).rstrip(".")
 
 
 def _frame_words(item: Item, around: _Around) -> str:
@@ -201,10 +227,9 @@ def _frame_words(item: Item, around: _Around) -> str:
     weights = sum(each.parameters for layer in layers for each in _stands_for(layer, around))
     told = f"{weights:,} parameters" if weights else ""
     if isinstance(item, Repeat):
-        names = [_prefix(list(every(copy))).rstrip(".") for copy in item.copies]
-        weights = sum(layer.parameters for layer in layers)
-        told = f"{weights:,} parameters" if weights else ""
-        span = f"{names[0]} … {names[-1]}" if names[0] != names[-1] else names[0]
+        names = [_name(copy) for copy in item.copies]
+        between = ", " if len(names) == 2 else " … "
+        span = f"{names[0]}{between}{names[-1]}" if names[0] != names[-1] else names[0]
         return "  ".join(part for part in (f"× {len(item.copies)}", span, told) if part)
     name = _prefix(layers).rstrip(".")
     if around.prefix and name:
@@ -235,7 +260,8 @@ def _measure(item: Item, around: _Around) -> Point:
     if not _framed(item, around):
         return wide, high
     words = width_of(fitted(_frame_words(item, around), TEXT, _MOST * 1.4), TEXT, bold=True)
-    return max(wide, words) + 2 * _PAD, high + _TITLE + _PAD
+    below = _LINE * len(item.copies) + 8 if isinstance(item, Repeat) and item.differ else 0
+    return max(wide, words) + 2 * _PAD, high + _TITLE + _PAD + below
 
 
 def _within(item: Repeat, around: _Around) -> _Around:
@@ -247,7 +273,8 @@ def _within(item: Repeat, around: _Around) -> _Around:
         outer = [list(every(copy))[place : place + length] for copy in around.copies]
         part = length // len(item.copies)
         copies = [list(layers[k : k + part]) for layers in outer for k in range(0, length, part)]
-    return _Around(around.prefix, around.maps, tuple(copies), plain=True, flat=around.flat)
+    forms = len(copies) if item.differ else around.forms
+    return replace(around, copies=tuple(copies), plain=True, forms=forms)
 
 
 def _content(item: Item, around: _Around) -> Point:
@@ -298,13 +325,34 @@ def _draw(canvas: Canvas, item: Item, x: float, y: float, around: _Around) -> No
         top = y + _TITLE
         narrow = width_of(words, TEXT, bold=True) < wide / 2 - _PAD - 8
         canvas.line([(x, y if narrow else y + 24), (x, top)], "soft", width=1.6)  # or from below the words
-        canvas.line([(x, y + high - _PAD), (x, y + high)], "soft", width=1.6)
+        if isinstance(item, Repeat) and item.differ:
+            _list(canvas, item, x, y + high - 8 - _LINE * len(item.copies))
+        else:
+            canvas.line([(x, y + high - _PAD), (x, y + high)], "soft", width=1.6)
     if isinstance(item, Repeat):
         _draw_series(canvas, item.first, x, top, _within(item, around))
     elif isinstance(item, Tangle):
         _draw_tangle(canvas, item, x, top, _inside(item, around))
     else:
         _draw_branches(canvas, item, x, top, _inside(item, around))
+
+
+def _list(canvas: Canvas, item: Repeat, x: float, y: float) -> None:
+    """What each of the blocks is called, hands on and has, around the middle ``x``."""
+    lasts = [list(every(copy))[-1] for copy in item.copies]
+    weights = [sum(layer.parameters for layer in every(copy)) for copy in item.copies]
+    columns = (
+        ("start", [fitted(_name(copy), TEXT, _MOST / 2) for copy in item.copies]),
+        ("start", [times(last.size) for last in lasts]),
+        ("end", [f"{count:,}" for count in weights]),
+    )
+    rooms = [max(width_of(word, TEXT) for word in words) for _, words in columns]
+    left = x - (sum(rooms) + 2 * _GUTTER) / 2
+    for (anchor, words), room in zip(columns, rooms, strict=True):
+        for line, word in enumerate(words):
+            at = left + room if anchor == "end" else left
+            canvas.text(at, y + _LINE * line + 12, word, TEXT, anchor=anchor, colour="soft")
+        left += room + _GUTTER
 
 
 def _draw_series(canvas: Canvas, items: Series, x: float, y: float, around: _Around) -> None:

@@ -16,11 +16,14 @@ from heirloom.figures.page import MARGIN, SMALL, WIDTH, Page, enlarged
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.figures.pixels import Pixels, image_pixels
 
-MOST_CLASSES = 30
+MOST_CLASSES = 24
 """Rows of the table of classes; of more, those that differ most."""
-_SHOWN = 9
+_SHOWN = 6
 """Images of each kind."""
-_ROOM, _GAP = 112, 22
+_ROOM, _GAP, _LOW = 112, 18, 15
+"""Side of an image, room between two, and height of the letters below."""
+_ASIDE = MARGIN + _SHOWN * (_ROOM + _GAP) + 26
+"""Where the table of classes begins, beside the images."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def picture(asked: Asked) -> Picture:
         "classes": [asdict(each) for each in classes],
         "shown": {kind: [asdict(pair) for pair in some] for kind, some in shown.items()},
     }
-    canvas = _drawn(title, found, names, total, classes, shown, _pictures(asked.subjects[0], shown))
+    canvas = _drawn(found, names, total, classes, shown, _pictures(asked.subjects[0], shown))
     words = f"{found.text}. Both right {total.both:,}, {names[0]} alone {total.first:,}, "
     words += f"{names[1]} alone {total.second:,}, neither {total.neither:,}."
     return Picture(numbers, title, words, canvas)
@@ -182,7 +185,6 @@ def _pictures(subject: Subject, shown: dict[str, list[Pair]]) -> dict[int, Pixel
 
 
 def _drawn(
-    title: str,
     found: Comparison,
     names: tuple[str, str],
     total: Counts,
@@ -190,29 +192,30 @@ def _drawn(
     shown: dict[str, list[Pair]],
     pictures: dict[int, Pixels],
 ) -> Canvas:
-    page = Page(title, found.text)
+    half = (WIDTH - 2 * MARGIN - 100) / 2
+    page = Page(" and ".join(fitted(name, 30, half, bold=True) for name in names), found.text)
     page.y += 6
     _bar(page, total, names)
-    for kind, words in (
-        ("first", f"{names[0]} alone is right"),
-        ("second", f"{names[1]} alone is right"),
-        ("neither", "Neither is right"),
+    page.y += 14
+    top = page.y
+    _classes(page, classes)
+    below, page.y = page.y, top
+    for kind, words, order in (
+        ("first", f"{names[0]} alone is right", "those that differ most"),
+        ("second", f"{names[1]} alone is right", "those that differ most"),
+        ("neither", "Neither is right", "the least probable classes"),
     ):
         count = getattr(total, kind)
         if not count:
             continue
-        less = f"{len(shown[kind])} of {count:,}, " if count > len(shown[kind]) else ""
-        order = (
-            "the least probable classes first"
-            if kind == "neither"
-            else "those on which they differ most first"
-        )
-        page.y += 14
-        page.section(words, f"{less}{order}; below them, what each says, and how surely")
+        which = f"{len(shown[kind])} of {count:,}, {order}" if count > len(shown[kind]) else f"all {count}"
+        page.section(words, which, room=_ASIDE - MARGIN - 40)
         _images(page, shown[kind], pictures)
-    page.y += 14
-    _classes(page, classes, names)
-    return page.finished()
+        page.y += 14
+    words = "Below each image its class, then what each of the two says, and how surely."
+    page.canvas.text(MARGIN, page.y + 8, words, SMALL, colour="soft")
+    page.y += 20
+    return page.finished(below)
 
 
 def _bar(page: Page, total: Counts, names: tuple[str, str]) -> None:
@@ -249,48 +252,41 @@ def _images(page: Page, some: list[Pair], pictures: dict[int, Pixels]) -> None:
         page.canvas.text(x, y, fitted(pair.label, SMALL, _ROOM + 10, bold=True), SMALL, bold=True)
         for line, (answer, sure, right) in enumerate(zip(pair.answers, pair.sure, pair.right, strict=True)):
             said = percent(sure)
-            room = _ROOM + 8 - width_of(said, 14)
+            room = _ROOM - width_of(said, _LOW)
             below = y + 21 * (line + 1)
             colour = "good" if right else "bad"
-            page.canvas.text(x, below, fitted(answer, 14, room - 6), 14, colour=colour)
-            page.canvas.text(x + _ROOM + 8, below, said, 14, colour="soft", anchor="end")
+            page.canvas.text(x, below, fitted(answer, _LOW, room - 6), _LOW, colour=colour)
+            page.canvas.text(x + _ROOM, below, said, _LOW, colour="soft", anchor="end")
     page.y = top + tall + 19 + 42 + 12
 
 
-def _classes(page: Page, classes: list[Counts], names: tuple[str, str]) -> None:
+def _classes(page: Page, classes: list[Counts]) -> None:
     """A row for each class: what each has alone, to both sides of a line."""
     differing = [each for each in classes if each.first or each.second]
     some = sorted(differing, key=lambda each: -(each.first + each.second))[:MOST_CLASSES]
     some = [each for each in classes if each in some]
-    which = (
-        "every class"
-        if len(some) == len(classes)
-        else f"{len(some)} of {len(classes):,} classes, those that differ most"
-    )
-    page.section("Class by class", f"images that one alone answers right, {which}")
+    right = WIDTH - MARGIN
+    which = "right alone" if len(some) == len(classes) else f"{len(some)} of {len(classes):,}"
+    page.section("Class by class", which, x=_ASIDE, room=right - _ASIDE - 62)
+    page.canvas.text(right, page.y - 12, "points", SMALL, colour="soft", anchor="end")
     if not some:
         return
     most = max(max(each.first, each.second) for each in some)
-    middle, half, row = MARGIN + 560.0, 300.0, 27
-    canvas, y = page.canvas, page.y + 22
-    canvas.text(
-        middle - 8, y, fitted(names[0], SMALL, half), SMALL, colour="join_edge", bold=True, anchor="end"
-    )
-    canvas.text(middle + 8, y, fitted(names[1], SMALL, half), SMALL, colour="conv_edge", bold=True)
-    canvas.text(WIDTH - MARGIN, y, "difference, points", SMALL, colour="soft", anchor="end")
-    top = y + 12
+    half, row = 92.0, 27
+    middle = right - 80 - half
+    canvas, top = page.canvas, page.y
     for place, each in enumerate(some):
         y = top + row * place
-        canvas.text(MARGIN, y + 17, fitted(each.label, SMALL, 200), SMALL)
+        canvas.text(_ASIDE, y + 17, fitted(each.label, SMALL, middle - half - _ASIDE - 8), SMALL)
         for side, count, fill in ((-1, each.first, "join"), (1, each.second, "conv")):
-            wide = (half - 40) * count / most
+            wide = (half - 48) * count / most
             if count:
                 canvas.rect(
                     min(middle, middle + side * wide), y + 3, wide, row - 8, fill=fill, stroke=f"{fill}_edge"
                 )
             anchor = "end" if side < 0 else "start"
-            canvas.text(middle + side * (wide + 8), y + 17, f"{count:,}", 14, colour="soft", anchor=anchor)
+            canvas.text(middle + side * (wide + 7), y + 17, f"{count:,}", _LOW, colour="soft", anchor=anchor)
         points = f"{100 * each.difference:+.2f}".replace("-", "−")
-        canvas.text(WIDTH - MARGIN, y + 17, points, SMALL, anchor="end")
+        canvas.text(right, y + 17, points, SMALL, anchor="end")
     canvas.line([(middle, top), (middle, top + row * len(some))], "soft")
     page.y = top + row * len(some) + 6

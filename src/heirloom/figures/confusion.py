@@ -8,17 +8,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from heirloom.errors import printable
-from heirloom.figures.charts import heading, short, style_in
+from heirloom.figures.canvas import fitted, width_of
+from heirloom.figures.charts import heading, style_in
 from heirloom.figures.palette import Theme
 
 MOST_CLASSES = 30
 """Up to so many the whole matrix is shown, above it the largest confusions alone."""
 
 _RIGHT, _WRONG = (28, 95, 196), (205, 62, 20)
-_LONGEST = 22
-_LETTER = 0.14
-"""Width of a letter of the title, in inches."""
+_LETTERS, _LONGEST = 12.5, 170.0
+"""Height of the letters of a class, and room for its name, in points."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,13 @@ def confusion_in(theme: Theme, matrix: Sequence[Sequence[int]], classes: Sequenc
 
 
 def _chart(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str, theme: Theme) -> Figure:
-    names = [_short(name) for name in classes]
-    k, longest = len(names), max(map(len, names))
+    names = [fitted(name, _LETTERS, _LONGEST) for name in classes]
+    k, longest = len(names), max(width_of(name, _LETTERS) for name in names) / 72
     # In inches: a cell, the margin for the names of the rows, and the heights above the matrix.
     counts = max(len(f"{count:,}") for row in matrix for count in row)
-    cell, left = max(0.44, 0.14 + 0.09 * counts), 0.75 + 0.105 * longest
-    above = 1.35 + (0.105 * longest if longest > 3 else 0)
+    cell, left = max(0.44 if k <= 15 else 0.34, 0.1 + 0.09 * counts), 0.8 + longest
+    turned = 90 if longest > cell - 0.06 else 0
+    above = 1.35 + (longest if turned else 0)
     width, height = max(left + k * cell + 0.35, 5.4), above + k * cell + 0.75
     wrong = sum(c.count for c in confusions(matrix))
     figure = Figure(figsize=(width, height))
@@ -90,14 +90,13 @@ def _chart(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str, 
                 x, y = j + 0.5, k - i - 0.5
                 axes.text(x, y, f"{count:,}", ha="center", va="center_baseline", fontsize=11.5)
     places = [i + 0.5 for i in range(k)]
-    turned = 90 if longest > 3 else 0
     axes.set_xticks(places, names, rotation=turned, parse_math=False)
     axes.set_yticks(places[::-1], names, parse_math=False)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.set_xlabel("answered", labelpad=8)
     axes.xaxis.set_label_position("top")
     axes.set_ylabel("true", labelpad=8)
-    heading(figure, short(title, int((width - 0.4) / _LETTER)))
+    heading(figure, title)
     words = f"{sum(map(sum, matrix)):,} images: blue is right, orange wrong ({wrong:,})"
     figure.text(0.27 / width, 0.36 / height, words, va="center")
     return figure
@@ -110,8 +109,3 @@ def _colours(matrix: Sequence[Sequence[int]], theme: Theme) -> NDArray[np.float6
     colour = np.where(right, _RIGHT, _WRONG) / 255
     ground = np.array(to_rgb(theme.paper))
     return np.where(strength == 0, np.array(to_rgb(theme.panel)), ground - strength * (ground - colour))
-
-
-def _short(name: str) -> str:
-    name = printable(name)
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1].rstrip() + "…"

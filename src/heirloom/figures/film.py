@@ -17,8 +17,8 @@ from heirloom.figures.page import MARGIN, SMALL, WIDTH, Page, number
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.tracing import trace
 
-MOMENTS, FILTERS = 12, 12
-"""Moments and filters that are shown at most."""
+MOMENTS, FILTERS, ROWS = 12, 12, 8
+"""Moments and filters that are shown at most, and filters where all moments stand side by side."""
 
 
 def picture(asked: Asked) -> Picture:
@@ -36,9 +36,8 @@ def picture(asked: Asked) -> Picture:
     count = min(FILTERS, weights.shape[1])
     limit = float(np.abs(weights).max())
     title = f"{subject.label}: how the filters of {layer} were learned"
-    which = (
-        f"the {count} filters" if count == weights.shape[1] else f"the first {count} of {weights.shape[1]}"
-    )
+    rows = min(ROWS, count)
+    which = f"the {rows} filters" if rows == weights.shape[1] else f"the first {rows} of {weights.shape[1]}"
     words = f"Before the first step and after more and more of {steps[-1]:,}: {which}, all on one scale"
     flat = weights.reshape(*weights.shape[:2], -1).astype(np.float64)
     numbers = {
@@ -51,21 +50,22 @@ def picture(asked: Asked) -> Picture:
         "moved": np.sqrt(np.square(flat - flat[:1]).sum(2)).tolist(),
     }
     page = Page(title, words)
-    room, gap = 84, 9
+    room, gap = 84 if rows <= 6 else 68, 9
+    step = (WIDTH - 2 * MARGIN - 44 + gap) // MOMENTS
     top, x = page.y, float(MARGIN + 44)
-    for row in range(count):
+    for row in range(rows):
         middle = top + row * (room + gap) + room / 2
         page.canvas.text(MARGIN + 28, middle + 6, str(row), SMALL, colour="soft", anchor="end")
     for i in shown:
-        filters = _on_scale(layer, weights[i, :count], limit)
+        filters = _on_scale(layer, weights[i, :rows], limit)
         page.y = top
-        page.tiles([filters.pixels(n) for n in range(count)], [""] * count, room, 1, x=x, gap=gap)
+        page.tiles([filters.pixels(n) for n in range(rows)], [""] * rows, room, 1, x=x, gap=gap)
         label = "start" if not steps[i] else f"{steps[i]:,}"
         page.canvas.text(x + room / 2, page.y + 12, label, SMALL, anchor="middle")
-        x += room + gap
+        x += step
     page.y += 36
     ends = (f"−{number(limit)}", "0", f"+{number(limit)}")
-    page.ramp(filters.ramp, ends, f"{filters.legend}. Below each column: its step.", x=MARGIN + 44)
+    page.ramp(filters.ramp, ends, f"{filters.legend}; numbers below are steps", x=MARGIN + 44)
     frames = [_frame(title, layer, steps, i, weights[:, :count], limit) for i in shown]
     return Picture(numbers, title, words + ".", page.finished(), frames)
 

@@ -167,7 +167,7 @@ def chart(curves: Sequence[Curve], images: str, theme: Theme = LIGHT) -> Figure:
     with style_in(theme):
         figure = Figure(figsize=(11.2, 6.3))
         heading(figure, TITLE)
-        figure.text(0.27 / 11.2, 1 - 0.72 / 6.3, _words(curves, images), fontsize=12.5, va="center")
+        figure.text(0.27 / 11.2, 1 - 0.72 / 6.3, _words(curves, images), color=theme.soft, va="center")
         curves, shown = list(curves), [_words_for(curve, curves) for curve in curves]
         aside = max(map(len, shown)) * _LETTER + 0.3
         axes = figure.add_axes((0.84 / 11.2, 0.115, (11.2 - 0.84 - aside) / 11.2, 0.725))

@@ -236,17 +236,17 @@ def _row(page: Page, r: Response, image: Tensor, subject: Subject) -> None:
     for at in picked:
         pixels = image_pixels(r.kind(image, steps[at])[0].numpy())
         same = r.answers[at] == r.answers[rest]
-        page.picture(x, top + 2, pixels, _IMAGE, frame="soft" if at == rest else "rule")
+        _, wide = page.picture(x, top + 2, pixels, _IMAGE, frame="soft" if at == rest else "rule")
         strip = diverging(_folded(r.features[at], _IMAGE) / limit)
-        canvas.image(x, top + _IMAGE + 6, _IMAGE, _BAR, strip)
+        canvas.image(x, top + _IMAGE + 6, wide, _BAR, strip)
         # A class without a name is its number, which fits.
         label = _label(subject, r.answers[at]).removeprefix("class " if not subject.classes else "")
         answer = fitted(label.split(",")[0], SMALL - 1, _IMAGE + _GAP - 4, bold=not same)
-        middle = x + _IMAGE / 2
+        middle = x + wide / 2
         mark = {"colour": "ink" if same else "bad", "bold": not same, "anchor": "middle"}
         canvas.text(middle, top + _IMAGE + _BAR + 22, answer, SMALL - 1, **mark)
         label = _said(steps[at], r.kind)
-        canvas.text(middle, top + _IMAGE + _BAR + 40, label, SMALL - 2, colour="soft", anchor="middle")
+        canvas.text(middle, top + _IMAGE + _BAR + 40, label, SMALL - 1, colour="soft", anchor="middle")
         x += _IMAGE + _GAP
 
 
@@ -271,7 +271,7 @@ def _chart(page: Page, r: Response, x: float, y: float) -> None:
     for value, label in ((0.0, "0"), (0.5, ""), (1.0, "1")):
         level = place(low, value)[1]
         canvas.line([(left, level), (left + wide, level)], stroke="rule")
-        canvas.text(left - 8, level + 5, label, SMALL - 2, colour="soft", anchor="end")
+        canvas.text(left - 8, level + 5, label, SMALL - 1, colour="soft", anchor="end")
     points = [place(s, v) for s, v in zip(steps, r.cosines, strict=True)]
     canvas.line(points, stroke="train", width=2.4, dash=(6, 4))
     if r.accuracy is not None:
@@ -281,4 +281,4 @@ def _chart(page: Page, r: Response, x: float, y: float) -> None:
         if step == steps[0] == r.kind.rest and anchor == "middle":
             continue
         text = number(step) if step == r.kind.rest else _said(step, r.kind)
-        canvas.text(place(step, 0)[0], y + high + 20, text, SMALL - 2, colour="soft", anchor=anchor)
+        canvas.text(place(step, 0)[0], y + high + 20, text, SMALL - 1, colour="soft", anchor=anchor)

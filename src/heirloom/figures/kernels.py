@@ -22,11 +22,11 @@ MOST_FILTERS = 128
 """Filters that are shown as pictures."""
 _CELL, _GAP = 32, 3
 """Least room of a kernel in a table of them, and between two."""
-_ROWS = 24
-_HIGH = 720
+_ROWS = 16
+_HIGH = 480
 """What a table is enlarged to, if it is small."""
 _TOP, _SIDE = 26, 70
-"""Room of the numbers of what is read, and of what is given."""
+"""Room of the numbers of what is given, and of what is read."""
 
 
 def picture(asked: Asked) -> Picture:
@@ -124,10 +124,11 @@ def _as_pictures(title: str, filters: Filters, towers: int) -> tuple[Any, int]:
     page = Page(
         title, f"{which} filters of {high} × {wide} as they lie on the image{colours}; all on one scale"
     )
-    room = 140 if count <= 8 else 96 if count <= 32 else 66
+    room = 190 if count <= 6 else 140 if count <= 16 else 96 if count <= 32 else 66
     gap = 8
     columns = (WIDTH - 2 * MARGIN + gap) // (room + gap)
     each = ceil(count / towers)
+    columns = ceil(each / ceil(each / columns))  # rows of one length, as far as can be
     if towers > 1 and each % 16 == 0:
         columns = 16
     for tower in range(towers):
@@ -145,16 +146,16 @@ def _as_pictures(title: str, filters: Filters, towers: int) -> tuple[Any, int]:
 def _as_table(
     title: str, name: str, weight: NDArray[np.float32], table: Any, theme: Theme
 ) -> tuple[Any, list[int]]:
-    """A row for each map that the layer gives, a column for each that it reads."""
+    """A column for each map that the layer gives, a row for each that it reads; how many are shown."""
     total, maps, high, wide = weight.shape
     small = max(high, wide) == 1
     gap, room = 1 if small else _GAP, WIDTH - 2 * MARGIN - _SIDE
-    rows = min(total, 48 if small else _ROWS)
-    cell = min(_HIGH // rows, room // min(maps, 64)) - gap
+    rows = min(maps, 36 if small else _ROWS)
+    cell = min(_HIGH // rows, room // min(total, 64)) - gap
     factor = max(1, (12 if small else _CELL) // max(high, wide), min(cell, 64) // max(high, wide))
     step_y, step_x = high * factor + gap, wide * factor + gap
-    columns = min(maps, room // step_x)
-    said = f"Rows: maps that it gives{_part(rows, total)}. Columns: maps that it reads{_part(columns, maps)}"
+    columns = min(total, room // step_x)
+    said = f"Columns: maps that it gives{_part(columns, total)}. Rows: maps that it reads{_part(rows, maps)}"
     missing = "; empty where nothing is read" if table is not None else ""
     page = Page(title, f"{said}. Kernels of {high} × {wide}, all on one scale{missing}")
     limit = float(np.abs(weight).max())
@@ -163,8 +164,8 @@ def _as_table(
     pixels[:] = ground
     for row in range(rows):
         for column in range(columns):
-            if table is None or column in table[row]:
-                part = diverging(np.kron(weight[row, column] / (limit or 1), np.ones((factor, factor))))
+            if table is None or row in table[column]:
+                part = diverging(np.kron(weight[column, row] / (limit or 1), np.ones((factor, factor))))
                 y, x = row * step_y, column * step_x
                 pixels[y : y + high * factor, x : x + wide * factor] = part
     left, top = MARGIN + _SIDE, page.y + _TOP
@@ -176,12 +177,12 @@ def _as_table(
     for row in range(0, rows, every[1]):
         y = top + row * step_y + high * factor / 2 + 6
         page.canvas.text(left - 10, y, str(row), SMALL, colour="soft", anchor="end")
-    page.canvas.text(MARGIN + 14, top + pixels.shape[0] / 2, "given", SMALL, anchor="middle", turned=True)
-    page.canvas.text(left - 10, top - 9, "read", SMALL, anchor="end")
+    page.canvas.text(MARGIN + 14, top + pixels.shape[0] / 2, "read", SMALL, anchor="middle", turned=True)
+    page.canvas.text(left - 10, top - 9, "given", SMALL, anchor="end")
     page.y = top + pixels.shape[0] + 24
     line: Pixels = diverging(np.linspace(-1, 1, 256).reshape(1, 256))
     page.ramp(line, (f"−{number(limit)}", "0", f"+{number(limit)}"), "blue below 0, white 0, red above")
-    return page.finished(), [rows, columns]
+    return page.finished(), [columns, rows]
 
 
 def _part(shown: int, total: int) -> str:

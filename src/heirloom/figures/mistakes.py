@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from heirloom.figures.canvas import Canvas
+from heirloom.figures.canvas import Canvas, reads_leftwards, width_of
 from heirloom.figures.pixels import Tile, image_pixels, sheet
 
 MOST_MISTAKES = 24
 """Images shown."""
+_ROOM = 160
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,15 @@ def mistakes_sheet(title: str, images: Tensor, mistakes: Sequence[Mistake], tota
         mistakes: As many.
         total: Number of all mistakes.
     """
+    # From left to right, and the same way for all.
+    short = all(
+        width_of(f"{m.label} → {m.answer}", 20) <= _ROOM and not reads_leftwards(m.label + m.answer)
+        for m in mistakes
+    )
     tiles = [
         Tile(
             image_pixels(image.numpy()),
-            mistake.names,
+            (f"{mistake.label} → {mistake.answer}",) if short else (mistake.label, f"→ {mistake.answer}"),
             (
                 f"true {percent(mistake.label_probability)}",
                 f"said {percent(mistake.probability)}",
@@ -74,7 +80,7 @@ def mistakes_sheet(title: str, images: Tensor, mistakes: Sequence[Mistake], tota
         for image, mistake in zip(images, mistakes, strict=True)
     ]
     shown = f"The worst {len(tiles)} of {total} mistakes" if len(tiles) < total else _all(total)
-    return sheet(title, f"{shown}: true → answered, and the probabilities of both", tiles, 6, 160)
+    return sheet(title, f"{shown}: true → answered, and the probabilities of both", tiles, 8, _ROOM)
 
 
 def _all(total: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from heirloom.figures.canvas import Canvas, fitted, width_of
+from heirloom.figures.canvas import Canvas, fitted, fitted_title, width_of
 from heirloom.figures.pixels import Pixels
 
 WIDTH, MARGIN = 1280, 48
@@ -20,7 +20,7 @@ class Page:
     def __init__(self, title: str, subtitle: str) -> None:
         self.canvas = Canvas(WIDTH, MARGIN)
         room = WIDTH - 2 * MARGIN
-        self.canvas.text(MARGIN, MARGIN + 18, fitted(title, 30, room, bold=True), 30, bold=True)
+        self.canvas.text(MARGIN, MARGIN + 18, fitted_title(title, 30, room), 30, bold=True)
         self.y: float = MARGIN + 52
         for line in _lines(subtitle, TEXT, room):
             self.canvas.text(MARGIN, self.y, line, TEXT, colour="soft")

@@ -177,8 +177,8 @@ def _drawn(title: str, words: str, found: dict[int, list[Patch]], images: Tensor
     page = Page(title, words)
     ground = np.array([int(theme.panel[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
     alone = len(found) == 1
-    room, columns = (128, 9) if alone else (88, 3)
-    across = 1 if alone else 4
+    room, columns = (128, 9) if alone else (57, 3)
+    across = 1 if alone else 6
     gap = 4
     block = (WIDTH - 2 * MARGIN) / across
     top = page.y
@@ -197,8 +197,9 @@ def _drawn(title: str, words: str, found: dict[int, list[Patch]], images: Tensor
         page.tiles(shown, labels, room, columns, x=x, gap=gap)
         if place % across == across - 1:
             top = page.y + 18
-    page.canvas.text(
-        MARGIN, page.y + 22, "What lies outside of an image is left empty.", SMALL, colour="soft"
-    )
-    page.y += 34
+    high, wide = images.shape[2:]
+    if any(min(p.box[:2]) < 0 or p.box[2] > high or p.box[3] > wide for each in found.values() for p in each):
+        words = "What lies outside of an image is left empty."
+        page.canvas.text(MARGIN, page.y + 22, words, SMALL, colour="soft")
+        page.y += 34
     return page.finished()

@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from heirloom.figures.canvas import Canvas, fitted, width_of
+from heirloom.figures.canvas import Canvas, fitted, fitted_title, width_of
 
 Pixels = NDArray[np.uint8]
 """(H, W) grey or (H, W, 3) colour."""
@@ -105,7 +105,7 @@ def sheet(
     height = top + rows * step_y - gap + (82 if ramp else 0) + margin
     canvas = Canvas(width, height, scale=1)
     room_for_text = width - 2 * margin
-    canvas.text(margin, margin + 20, fitted(title, 30, room_for_text, bold=True), 30, bold=True)
+    canvas.text(margin, margin + 20, fitted_title(title, 30, room_for_text), 30, bold=True)
     canvas.text(margin, margin + 55, fitted(subtitle, size, room_for_text), size, colour="soft")
     for number, (tile, (h, w)) in enumerate(zip(tiles, sizes, strict=True)):
         row, column = divmod(number, columns)

@@ -11,7 +11,7 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.figures.canvas import Canvas
 from heirloom.figures.pixels import Pixels, Tile, image_pixels, sheet
 
-EACH = 8
+EACH = 6
 """Images shown of each kind."""
 
 
@@ -85,4 +85,4 @@ def reconstructions_sheet(
         for (group, example), image, made in zip(told, images, reconstructions, strict=True)
     ]
     words = "Each image beside its reconstruction, and the mean squared difference of grey values"
-    return sheet(title, words, tiles, min(4, len(tiles)), 228)
+    return sheet(title, words, tiles, EACH, 228)

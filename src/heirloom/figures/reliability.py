@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from heirloom.figures.charts import INK, RULE, VAL, heading, short, style, style_in, svg_on_page
+from heirloom.figures.charts import INK, RULE, VAL, heading, style, style_in, svg_on_page
 from heirloom.figures.palette import Theme
 from heirloom.measures import wilson
 
@@ -26,9 +26,11 @@ def reliability_on_page(bins: Bins) -> str:
 def reliability_in(theme: Theme, bins: Bins, title: str) -> Figure:
     """The diagram under a title, as a chart in a theme."""
     with style_in(theme):
-        figure = Figure(figsize=(5.8, 5.95))
-        heading(figure, short(title, 36))
-        _draw(figure.add_axes((0.165, 0.115, 0.78, 0.76)), bins, theme.val, theme.ink, theme.rule)
+        figure = Figure(figsize=(5.8, 6.25))
+        heading(figure, title)
+        words = "Answers of like probability together, with 95 % intervals"
+        figure.text(0.27 / 5.8, 1 - 0.68 / 6.25, words, color=theme.soft, va="center")
+        _draw(figure.add_axes((0.165, 0.11, 0.78, 0.724)), bins, theme.val, theme.ink, theme.rule)
         return figure
 
 

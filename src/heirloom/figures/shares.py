@@ -61,8 +61,9 @@ def picture(asked: Asked) -> Picture:
         "rows": [vars(share) for share in shares],
         "totals": {column: totals[column] for column in ("parameters", "macs")},
     }
-    canvas = drawing(shares, totals, subject.label, words)
-    return Picture(numbers, f"Weights and work of {subject.label}", words.capitalize() + ".", canvas)
+    title = f"{subject.label}: where the weights are, and where the work"
+    canvas = drawing(shares, totals, title, words)
+    return Picture(numbers, title, words.capitalize() + ".", canvas)
 
 
 def shares_of(books: Summary) -> list[Share]:

@@ -23,6 +23,8 @@ PAIRS = 7
 MOST = 1024
 """Filters compared: their matrix has the square of it."""
 _SIDE, _COLUMN, _ROOM = 560, 290, 60
+_NUMBERED = 24
+"""Least side of a cell in which the number of its filter stands."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,16 @@ class Similarity:
         values = self.cosines[one, other]
         ranks = np.lexsort((other, one, -values))
         return [(int(one[r]), int(other[r]), float(values[r])) for r in ranks]
+
+    @property
+    def nearest(self) -> list[tuple[int, int, float]]:
+        """The most similar pairs that are drawn."""
+        return [pair for pair in self.pairs[:PAIRS] if pair[2] > 0]
+
+    @property
+    def farthest(self) -> list[tuple[int, int, float]]:
+        """The most opposite pairs that are drawn."""
+        return [pair for pair in self.pairs[: -PAIRS - 1 : -1] if pair[2] < 0]
 
     @property
     def near(self) -> int:
@@ -102,7 +114,6 @@ def picture(asked: Asked) -> Picture:
             "E-argument", f"{name} has {len(weight):,} filters", why=f"2 to {MOST:,} can be compared"
         )
     found = similarity(weight)
-    nearest, farthest = found.pairs[:PAIRS], found.pairs[: -PAIRS - 1 : -1]
     total = len(weight) * (len(weight) - 1) // 2
     title = f"{subject.label}: which filters of {name} are nearly the same"
     words = (
@@ -118,8 +129,8 @@ def picture(asked: Asked) -> Picture:
         "opposite_pairs": found.opposite,
         "repeated": found.repeated,
         "order": found.order,
-        "nearest": [{"filters": [a, b], "cosine": c} for a, b, c in nearest],
-        "most_opposite": [{"filters": [a, b], "cosine": c} for a, b, c in farthest],
+        "nearest": [{"filters": [a, b], "cosine": c} for a, b, c in found.nearest],
+        "most_opposite": [{"filters": [a, b], "cosine": c} for a, b, c in found.farthest],
         "cosines": [[round(float(c), 6) for c in row] for row in found.cosines],
     }
     return Picture(
@@ -133,13 +144,17 @@ def _drawn(title: str, words: str, found: Similarity, filters: Filters) -> Any:
     page.section(f"All {n}", "similar ones side by side", room=_SIDE)
     pixels = diverging(found.cosines[np.ix_(found.order, found.order)])
     high, _ = page.picture(MARGIN, page.y, pixels, _SIDE)
+    if high / n >= _NUMBERED:
+        for place, which in enumerate(found.order):
+            x, y = MARGIN + (place + 0.5) * high / n, page.y + (place + 0.5) * high / n + 6
+            page.canvas.text(x, y, str(which), SMALL, colour="#ffffff", anchor="middle")
     page.y += high + 14
     line = diverging(np.linspace(-1, 1, 256).reshape(1, 256))
     page.ramp(line, ("−1 opposite", "0", "1 the same"))
     below, page.y = page.y, top
     left = MARGIN + _SIDE + 56
     top = page.y
-    for kind, pairs in (("Nearest", found.pairs[:PAIRS]), ("Most opposite", found.pairs[: -PAIRS - 1 : -1])):
+    for kind, pairs in (("Nearest", found.nearest), ("Most opposite", found.farthest)):
         page.y = top
         page.section(kind, "cosine", x=left, room=_COLUMN)
         for a, b, cosine in pairs:

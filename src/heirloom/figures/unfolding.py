@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from heirloom.figures.charts import heading, short, style_in
+from heirloom.figures.charts import heading, style_in
 from heirloom.figures.gradients import recurrent_layer
 from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.picture import Asked, Picture
@@ -63,8 +63,6 @@ def picture(asked: Asked) -> Picture:
 _SIZE = 13.2, 5.7
 _LOW, _MIDDLE, _HIGH = 0.95, 2.6, 4.1
 """Heights of the rows, of the layer, of the scores."""
-_LONGEST = 40
-"""Letters of a network's name."""
 _HALF = 0.46
 """Half of the side of a layer."""
 
@@ -81,13 +79,13 @@ def drawing(u: Unfolding, theme: Theme = LIGHT) -> Figure:
     """The cycle on the left, the chain on the right."""
     with style_in(theme):
         figure = Figure(figsize=_SIZE)
-        heading(figure, f"{short(u.network, _LONGEST)}: the cycle, and what it is when it is unfolded")
+        heading(figure, f"{u.network}: the cycle, and what it is when it is unfolded")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_xlim(0, _SIZE[0])
         axes.set_ylim(0, _SIZE[1])
         axes.set_axis_off()
         page = _Page(axes, theme)
-        _text(page, 0.27, _SIZE[1] - 0.75, _words(u), left=True)
+        _text(page, 0.27, _SIZE[1] - 0.75, _words(u), left=True, colour=theme.soft)
         _folded(page, u, 1.35)
         _text(page, 4.02, _MIDDLE, "=", size=32, colour=page.theme.soft)
         _unfolded(page, u, (6.4, 8.0, 9.6, 12.35))

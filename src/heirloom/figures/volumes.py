@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import log2
 
 from heirloom.figures.architecture import Layer, times
-from heirloom.figures.canvas import Canvas, Point, fitted, width_of
+from heirloom.figures.canvas import Canvas, Point, fitted, fitted_title, width_of
 
 NAME, TEXT, GAP = 17.0, 14.0, 22.0
 """Sizes of letters, and the least room between two columns of text."""
@@ -371,7 +371,7 @@ def _page(columns: list[list[Volume]], tallest: float, title: str, subtitle: str
 def heading(canvas: Canvas, title: str, subtitle: str) -> None:
     """The title in the upper left corner, and a line below it."""
     room = canvas.width - 2 * _MARGIN
-    canvas.text(_MARGIN, 52, fitted(title, 26, room, bold=True), 26, bold=True)
+    canvas.text(_MARGIN, 52, fitted_title(title, 26, room), 26, bold=True)
     canvas.text(_MARGIN, 80, fitted(subtitle, 16, room), 16, colour="soft")
     canvas.top, canvas.margin = 86, _MARGIN
 

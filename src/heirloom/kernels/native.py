@@ -104,8 +104,11 @@ class Resizes(Structure):
 
     _fields_ = (
         *(("images", c_int), ("channels", c_int)),
-        *((name, c_long) for name in ("rows", "columns", "out_rows", "out_columns")),
-        *((name, c_void_p) for name in ("stored", "index", "boxes", "mirrored", "out", "work")),
+        *(
+            (name, c_long)
+            for name in ("rows", "columns", "out_rows", "out_columns", "to_channel", "to_column")
+        ),
+        *((name, c_void_p) for name in ("stored", "index", "boxes", "mirrored", "levels", "out", "work")),
     )
 
 

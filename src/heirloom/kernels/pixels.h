@@ -47,26 +47,40 @@ typedef struct {
     float *out;              /* [images], each as its steps say */
 } crops;
 
+ALWAYS_INLINE void look_up_steps(const uint8_t *restrict from, long count, const float *restrict levels,
+                                 const long step, float *restrict to)
+{
+    UNROLL
+    for (long x = 0; x < count; x++)
+        to[x * step] = levels[from[x]];
+}
+
+static void look_up_row(const uint8_t *from, long count, const float *levels, long step, float *to)
+{
+    switch (step) { /* the same, with steps that the compiler knows */
+    case 1: look_up_steps(from, count, levels, 1, to); break;
+    case 3: look_up_steps(from, count, levels, 3, to); break;
+    case -1: look_up_steps(from, count, levels, -1, to); break;
+    case -3: look_up_steps(from, count, levels, -3, to); break;
+    default: look_up_steps(from, count, levels, step, to);
+    }
+}
+
 static void crop_block(const void *given, int n, int thread)
 {
     const crops *p = given;
     (void)thread;
-    for (int channel = 0; channel < p->channels; channel++) {
-        const float *restrict levels = p->levels + 256 * ((long)n * p->channels + channel);
-        const uint8_t *plane = p->stored + (p->index[n] * p->channels + channel) * p->rows * p->columns;
-        const long step = p->to_column;
-        float *plane_out = p->out + n * p->channels * p->out_rows * p->out_columns + channel * p->to_channel;
-        for (long y = 0; y < p->out_rows; y++) {
-            const uint8_t *restrict from = plane + (p->corners[2 * n] + y) * p->columns + p->corners[2 * n + 1];
-            float *restrict to = plane_out + y * p->out_columns * step;
-            if (p->mirrored[n])
-                for (long x = 0; x < p->out_columns; x++)
-                    to[x * step] = levels[from[p->out_columns - 1 - x]];
-            else
-                for (long x = 0; x < p->out_columns; x++)
-                    to[x * step] = levels[from[x]];
+    const long image = (long)n * p->channels, row = p->out_columns * p->to_column;
+    const int64_t top = p->corners[2 * n], left = p->corners[2 * n + 1];
+    for (long y = 0; y < p->out_rows; y++) /* all channels of it, which may lie beside each other in the result */
+        for (int channel = 0; channel < p->channels; channel++) {
+            const long plane = p->index[n] * p->channels + channel;
+            const long step = p->mirrored[n] ? -p->to_column : p->to_column;
+            look_up_row(p->stored + (plane * p->rows + top + y) * p->columns + left, p->out_columns,
+                        p->levels + 256 * (image + channel), step,
+                        p->out + image * p->out_rows * p->out_columns + channel * p->to_channel + y * row +
+                            (step < 0 ? row + step : 0));
         }
-    }
 }
 
 void crop(const crops *p, int threads)

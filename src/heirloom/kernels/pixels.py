@@ -86,7 +86,13 @@ def cropped(
 
 
 def resized(
-    stored: Tensor, index: Tensor, boxes: Tensor, mirrored: Tensor, size: tuple[int, int]
+    stored: Tensor,
+    index: Tensor,
+    boxes: Tensor,
+    mirrored: Tensor,
+    size: tuple[int, int],
+    levels: Tensor | None = None,
+    layout: torch.memory_format = torch.contiguous_format,
 ) -> Tensor | None:
     """A box of each image as an image of one size; None where native.c is not at hand.
 
@@ -98,8 +104,10 @@ def resized(
         boxes: (B, 4) float32, left, top, right and bottom, in pixels.
         mirrored: (B,) bool, whether left and right are exchanged.
         size: (H, W) of the results.
+        levels: (B, C, 256) float32, what each grey value becomes in each channel of each image.
+        layout: Of the result, where there are ``levels``.
 
-    Shape: the result is (B, C, H, W) uint8.
+    Shape: the result is (B, C, H, W), uint8 or as ``levels`` are.
 
     Raises:
         IndexError: There is no such image, or a box is not within it.
@@ -114,12 +122,17 @@ def resized(
     if not bool(within & (boxes[:, 2:] > boxes[:, :2]).all()):
         raise IndexError(f"boxes outside of images of {rows} x {columns}")
     index, boxes, mirrored = index.contiguous(), boxes.contiguous(), mirrored.contiguous()
-    out = torch.empty(len(index), channels, *size, dtype=torch.uint8)
+    shape = (len(index), channels, *size)
+    if levels is None:
+        out, table = torch.empty(shape, dtype=torch.uint8), 0
+    else:
+        levels = levels.contiguous()
+        out, table = torch.empty(shape, dtype=levels.dtype, memory_format=layout), levels.data_ptr()
     given = Resizes(
-        len(index), channels, rows, columns, *size, stored.data_ptr(), index.data_ptr(), boxes.data_ptr(),
-        mirrored.data_ptr(), out.data_ptr(), 0,
+        len(index), channels, rows, columns, *size, out.stride(1), out.stride(3), stored.data_ptr(),
+        index.data_ptr(), boxes.data_ptr(), mirrored.data_ptr(), table, out.data_ptr(), 0,
     )  # fmt: skip
-    work = torch.empty(library.threads * library("resize_size", given), dtype=torch.uint8)
+    work = torch.empty(library("resize_size", given), dtype=torch.uint8)
     given.work = work.data_ptr()
     library("resize", given)
     return out

@@ -4,16 +4,35 @@
 #include <math.h>
 
 #define PRECISION 22 /* bits behind the point of a weight: 255 of them fit into 32 bits */
+#define AHEAD 8      /* rows that are asked of the memory before they are read */
+
+/* So many results beside each other are computed at once, from bytes that one instruction can bring into any order. */
+#if defined(__AVX512VBMI__)
+#define BESIDE 16
+#elif defined(__AVX2__)
+#define BESIDE 8
+#else
+#define BESIDE 4
+#endif
+#define WIDE (4 * BESIDE)
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the first of four bytes is taken to be the lowest of a number"
+#endif
+
+typedef uint32_t sums __attribute__((vector_size(WIDE)));
+typedef uint8_t fours __attribute__((vector_size(WIDE)));
 
 /* Mirrored by `Resizes` in native.py. */
 typedef struct {
     int images, channels;
     long rows, columns, out_rows, out_columns;
+    long to_channel, to_column; /* from a number of the result to the next channel's, the next column's */
     const uint8_t *stored;   /* [any number of images][channels][rows][columns] */
     const int64_t *index;    /* of the images that are wanted */
     const float *boxes;      /* [images][4]: left, top, right, bottom, in pixels */
     const uint8_t *mirrored; /* [images], whether left and right are exchanged */
-    uint8_t *out;            /* [images][channels][out_rows][out_columns] */
+    const float *levels;     /* [images][channels][256], or NULL: the grey values themselves are wanted */
+    void *out;               /* [images], each as its steps say, of floats; or of bytes where there are no levels */
     uint8_t *work;           /* for each thread `resize_size` bytes */
 } resizes;
 
@@ -22,10 +41,17 @@ typedef struct {
     int first, count;
 } window;
 
-static long most_weights(long in, long out)
+/* Up to four numbers for each of BESIDE results, all of them near to each other. */
+typedef struct {
+    fours places;    /* from `first` on */
+    sums weights[4]; /* of the first, the second, ... number of each result */
+    int first, more; /* whether what follows belongs to the same results */
+} taps;
+
+static int most_weights(long in, long out)
 {
     const double scale = (double)in / (double)out;
-    return 2 * (long)ceil(scale < 1 ? 1 : scale) + 1;
+    return 2 * (int)ceil(scale < 1 ? 1 : scale) + 1;
 }
 
 /* No product is added to in one step (`volatile`): where a processor can, it rounds otherwise. */
@@ -53,76 +79,159 @@ static void weigh(long in, float from, float to, long out, long most, window *wi
     }
 }
 
-/* Rows become other rows; what stands beside each other in a row shares its weights. */
-static void mix_rows(const uint8_t *from, long beside, long out, long most, const window *windows,
-                     const int *weights, int turned, int *restrict sums, uint8_t *to)
+/* The windows of a row of `in` numbers as `mix_across` takes them, perhaps from the last result to the first. */
+static void collect(const window *windows, const int *weights, long most, long in, long out, int turned, taps *to)
 {
-    for (long y = 0; y < out; y++) {
-        const uint8_t *restrict rows = from + windows[y].first * beside;
-        const int *restrict w = weights + y * most;
-        uint8_t *restrict row = to + (turned ? out - 1 - y : y) * beside;
-        const int count = windows[y].count;
-        for (long x = 0; x < beside; x++)
-            sums[x] = 1 << (PRECISION - 1);
-        for (int i = 0; i < count; i++)
-            for (long x = 0; x < beside; x++)
-                sums[x] += w[i] * rows[i * beside + x];
-        for (long x = 0; x < beside; x++)
-            row[x] = (uint8_t)(sums[x] >> PRECISION); /* weights are not below 0, and their sum is 1 */
+    const long last = in < WIDE ? 0 : in - WIDE; /* nothing is read behind the row */
+    for (long x = 0; x < out; x += BESIDE) {
+        int taken[BESIDE] = {0};
+        for (;; to++) {
+            long first = -1;
+            for (int lane = 0; lane < BESIDE && x + lane < out; lane++) {
+                const window *w = windows + (turned ? out - 1 - x - lane : x + lane);
+                const long next = w->first + taken[lane];
+                if (taken[lane] < w->count && (first < 0 || next < first))
+                    first = next;
+            }
+            if (first < 0)
+                break;
+            first = first > last ? last : first;
+            *to = (taps){.first = (int)first, .more = 1};
+            for (int lane = 0; lane < BESIDE && x + lane < out; lane++) {
+                const long at = turned ? out - 1 - x - lane : x + lane;
+                for (int i = 0; i < 4 && taken[lane] < windows[at].count; i++, taken[lane]++) {
+                    const long place = windows[at].first + taken[lane] - first;
+                    if (place >= WIDE)
+                        break;
+                    to->places[4 * lane + i] = (uint8_t)place;
+                    to->weights[i][lane] = (uint32_t)weights[at * most + taken[lane]];
+                }
+            }
+        }
+        to[-1].more = 0;
     }
 }
 
-/* Rows become columns, by squares that fit into the cache. */
-static void rows_to_columns(const uint8_t *from, long step, long rows, long columns, uint8_t *to)
+#define HALF ((sums){0} + (1u << (PRECISION - 1))) /* no weight is below 0, the sum of a number's is 1 */
+
+/* A row of `count` times BESIDE results, from one of at least WIDE bytes. */
+static void mix_across(const uint8_t *row, const taps *t, long count, sums *restrict to)
 {
-    for (long r = 0; r < rows; r += 16)
-        for (long c = 0; c < columns; c += 16)
-            for (long x = c; x < columns && x < c + 16; x++)
-                for (long y = r; y < rows && y < r + 16; y++)
-                    to[x * rows + y] = from[y * step + x];
+    for (long x = 0; x < count; x++) {
+        sums sum = HALF;
+        do {
+            fours bytes;
+            memcpy(&bytes, row + t->first, sizeof bytes);
+            const sums each = (sums)__builtin_shuffle(bytes, t->places);
+            sum += (each & 255) * t->weights[0] + (each >> 8 & 255) * t->weights[1];
+            sum += (each >> 16 & 255) * t->weights[2] + (each >> 24) * t->weights[3];
+        } while (t++->more);
+        to[x] = sum >> PRECISION;
+    }
 }
 
-static long aligned(long bytes) { return (bytes + 63) / 64 * 64; }
-
-long resize_size(const resizes *r, int threads)
+/* Rows become one row. */
+ALWAYS_INLINE void mix_few(const sums *const *rows, const int few, const int *weights, long count, sums *restrict to)
 {
-    const long across = most_weights(r->columns, r->out_columns), down = most_weights(r->rows, r->out_rows);
-    (void)threads;
-    return aligned(r->rows * r->columns) + 2 * aligned(r->rows * r->out_columns) +
-           aligned((long)sizeof(window) * (r->out_columns + r->out_rows)) +
-           aligned((long)sizeof(int) * (across * r->out_columns + down * r->out_rows + r->rows + r->out_columns));
+    for (long x = 0; x < count; x++) {
+        sums sum = HALF;
+        UNROLL
+        for (int i = 0; i < few; i++)
+            sum += rows[i][x] * (uint32_t)weights[i];
+        to[x] = sum >> PRECISION;
+    }
 }
+
+static void mix_down(const sums *const *rows, int few, const int *weights, long count, sums *to)
+{
+    switch (few) { /* the same, with all weights in registers */
+    case 2: mix_few(rows, 2, weights, count, to); break;
+    case 3: mix_few(rows, 3, weights, count, to); break;
+    case 4: mix_few(rows, 4, weights, count, to); break;
+    default: mix_few(rows, few, weights, count, to);
+    }
+}
+
+static void as_bytes(const uint32_t *restrict found, long count, uint8_t *restrict to)
+{
+    for (long x = 0; x < count; x++)
+        to[x] = (uint8_t)found[x];
+}
+
+/* Parts of the memory of a thread. */
+typedef struct {
+    taps *taps;
+    window *columns, *rows;
+    int *of_columns, *of_rows;
+    sums *mixed, *found; /* [channels][down], the last rows of each channel; a row of the result */
+    uint8_t *row;        /* the same row */
+    uint8_t *narrow;     /* a row of an image that has less than WIDE columns */
+    long beside;         /* vectors of a row of these two */
+    int across, down;    /* most weights of a number */
+    long size;
+} parts;
+
+static long room(long *size, long bytes)
+{
+    const long begin = *size;
+    *size += (bytes + 63) / 64 * 64;
+    return begin;
+}
+
+static parts parts_of(const resizes *r, uint8_t *memory)
+{
+    parts p = {.across = most_weights(r->columns, r->out_columns), .down = most_weights(r->rows, r->out_rows)};
+    p.beside = (r->out_columns + BESIDE - 1) / BESIDE;
+    const long row = (long)sizeof(sums) * p.beside, fours_of = (p.across + 3) / 4;
+    p.taps = (taps *)(memory + room(&p.size, (long)sizeof(taps) * BESIDE * p.beside * fours_of));
+    p.columns = (window *)(memory + room(&p.size, (long)sizeof(window) * r->out_columns));
+    p.rows = (window *)(memory + room(&p.size, (long)sizeof(window) * r->out_rows));
+    p.of_columns = (int *)(memory + room(&p.size, (long)sizeof(int) * p.across * r->out_columns));
+    p.of_rows = (int *)(memory + room(&p.size, (long)sizeof(int) * p.down * r->out_rows));
+    p.mixed = (sums *)(memory + room(&p.size, r->channels * p.down * row));
+    p.found = (sums *)(memory + room(&p.size, row));
+    p.row = memory + room(&p.size, r->out_columns);
+    p.narrow = memory + room(&p.size, WIDE);
+    return p;
+}
+
+long resize_size(const resizes *r, int threads) { return threads * parts_of(r, NULL).size; }
 
 static void resize_block(const void *given, int n, int thread)
 {
     const resizes *r = given;
-    const long across = most_weights(r->columns, r->out_columns), down = most_weights(r->rows, r->out_rows);
+    const parts p = parts_of(r, r->work + thread * resize_size(r, 1));
     const float *box = r->boxes + 4 * n;
-    uint8_t *turned = r->work + thread * resize_size(r, 1);
-    uint8_t *mixed = turned + aligned(r->rows * r->columns);
-    uint8_t *back = mixed + aligned(r->rows * r->out_columns);
-    window *columns = (window *)(back + aligned(r->rows * r->out_columns)), *rows = columns + r->out_columns;
-    int *of_columns = (int *)((uint8_t *)columns + aligned((long)sizeof(window) * (r->out_columns + r->out_rows)));
-    int *of_rows = of_columns + across * r->out_columns, *sums = of_rows + down * r->out_rows;
-    weigh(r->columns, box[0], box[2], r->out_columns, across, columns, of_columns);
-    weigh(r->rows, box[1], box[3], r->out_rows, down, rows, of_rows);
+    weigh(r->columns, box[0], box[2], r->out_columns, p.across, p.columns, p.of_columns);
+    weigh(r->rows, box[1], box[3], r->out_rows, p.down, p.rows, p.of_rows);
+    collect(p.columns, p.of_columns, p.across, r->columns, r->out_columns, r->mirrored[n], p.taps);
 
-    /* Only what the results read. */
-    const long top = rows[0].first, high = rows[r->out_rows - 1].first + rows[r->out_rows - 1].count - top;
-    const window *end = columns + r->out_columns - 1;
-    const long left = columns[0].first, wide = end->first + end->count - left;
-    for (long x = 0; x < r->out_columns; x++)
-        columns[x].first -= (int)left;
-    for (long y = 0; y < r->out_rows; y++)
-        rows[y].first -= (int)top;
-    for (int channel = 0; channel < r->channels; channel++) {
-        const long plane = r->index[n] * r->channels + channel, size = r->out_rows * r->out_columns;
-        const uint8_t *stored = r->stored + plane * r->rows * r->columns + top * r->columns + left;
-        rows_to_columns(stored, r->columns, high, wide, turned);
-        mix_rows(turned, high, r->out_columns, across, columns, of_columns, r->mirrored[n], sums, mixed);
-        rows_to_columns(mixed, high, r->out_columns, high, back);
-        mix_rows(back, r->out_columns, r->out_rows, down, rows, of_rows, 0, sums,
-                 r->out + ((long)n * r->channels + channel) * size);
+    int done = 0; /* rows of each channel */
+    for (long y = 0; y < r->out_rows; y++) {
+        const window *w = p.rows + y;
+        for (done = done < w->first ? w->first : done; done < w->first + w->count; done++)
+            for (int channel = 0; channel < r->channels; channel++) {
+                const long plane = (r->index[n] * r->channels + channel) * r->rows;
+                const uint8_t *row = r->stored + (plane + done) * r->columns;
+                for (long x = (long)box[0]; x < box[2]; x += 64)
+                    __builtin_prefetch(row + AHEAD * r->columns + x);
+                if (r->columns < WIDE)
+                    row = memcpy(p.narrow, row, (size_t)r->columns);
+                mix_across(row, p.taps, p.beside, p.mixed + (channel * p.down + done % p.down) * p.beside);
+            }
+        for (int channel = 0; channel < r->channels; channel++) {
+            const long image = (long)n * r->channels, size = r->out_rows * r->out_columns;
+            const sums *rows[p.down];
+            for (int i = 0; i < w->count; i++)
+                rows[i] = p.mixed + (channel * p.down + (w->first + i) % p.down) * p.beside;
+            mix_down(rows, w->count, p.of_rows + y * p.down, p.beside, p.found);
+
+            const long to = image * size + channel * r->to_channel + y * r->out_columns * r->to_column;
+            as_bytes((const uint32_t *)p.found, r->out_columns, r->levels ? p.row : (uint8_t *)r->out + to);
+            if (r->levels)
+                look_up_row(p.row, r->out_columns, r->levels + 256 * (image + channel), r->to_column,
+                            (float *)r->out + to);
+        }
     }
 }
 

@@ -78,9 +78,7 @@ def cut(images: Tensor, index: Tensor, boxes: Boxes, size: tuple[int, int], thre
     """
     if boxes.outside():
         raise ValueError("a box is outside of the image")
-    places = boxes.pixels(images.shape[2], images.shape[3])
-    copied = _copied(places, size)
-    places = np.where(copied[:, None], np.rint(places), places)
+    places, copied = _places(images, boxes, size)
     rooms = _rooms(places, images.shape[2:])
     done = resized(images, index.cpu(), torch.from_numpy(rooms), torch.from_numpy(boxes.mirrored), size)
     if done is not None:
@@ -126,18 +124,21 @@ def looked_up(
     """
     if images.shape[1] != size[0]:
         return None
+    places, copied = _places(images, boxes, size[1:])
+    mirrored = torch.from_numpy(boxes.mirrored)
+    if copied.all():
+        corners = torch.from_numpy(places[:, :2]).long()
+        return cropped(images, index, corners, mirrored, levels, size[1:], layout)
+    rooms = torch.from_numpy(_rooms(places, images.shape[2:]))
+    return resized(images, index, rooms, mirrored, size[1:], levels, layout)
+
+
+def _places(images: Tensor, boxes: Boxes, size: tuple[int, int]) -> tuple[Numbers, NDArray[np.bool_]]:
+    """The boxes in pixels (B, 4), and which of them have the size of the result, in whole pixels."""
     places = boxes.pixels(images.shape[2], images.shape[3])
-    corners, mirrored = torch.from_numpy(np.rint(places[:, :2])).long(), torch.from_numpy(boxes.mirrored)
-    if not _copied(places, size[1:]).all():
-        images, index = cut(images, index, boxes, size[1:]), torch.arange(len(boxes))
-        corners, mirrored = torch.zeros_like(corners), torch.zeros_like(mirrored)
-    return cropped(images, index, corners, mirrored, levels, size[1:], layout)
-
-
-def _copied(places: Numbers, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which of (B, 4) boxes in pixels have the size of the result, in whole pixels."""
     near = np.abs(places - np.rint(places)).max(1) < _EQUAL
-    return np.asarray(near & (np.rint(places[:, 2:]) == size).all(1))
+    copied = np.asarray(near & (np.rint(places[:, 2:]) == size).all(1))
+    return np.where(copied[:, None], np.rint(places), places), copied
 
 
 def _rooms(places: Numbers, size: Sequence[int]) -> NDArray[np.float32]:
