@@ -61,10 +61,6 @@ def test_largest_and_smallest_weight_have_the_end_colours():
     ramp = filters.ramp
     assert tuple(ramp[0, 0]) == colour("blue")
     assert tuple(ramp[0, -1]) == colour("red")
-    sheet = np.asarray(Image.open(io.BytesIO(png_on_white(filters.sheet("title")))))
-    for name in ("red", "blue"):
-        # A pixel of the filter is 40 x 40 there, and the end of the scale has it again.
-        assert (sheet == colour(name)).all(axis=2).sum() >= 40 * 40
 
 
 def test_colours_are_those_of_the_scale_in_between():
@@ -194,7 +190,8 @@ def test_confusions_by_hand():
 
 def test_confusion_chart_has_every_count_and_no_markup_of_names():
     words = texts(confusion([[41, 12], [0, 53]], ["<i>", "$x$ & a name that is far too long"], "a $b$"))
-    assert {"41", "12", "53", "<i>", "$x$ & a name that is…", "a $b$"} <= set(words)
+    assert {"41", "12", "53", "<i>", "a $b$"} <= set(words)
+    assert sum(word.startswith("$x$ & a name") and word.endswith("…") for word in words) == 2
     assert "106 images: blue is right, orange wrong (12)" in words
 
 
