@@ -12,6 +12,7 @@ from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
 from heirloom.figures import PICTURES
 from heirloom.figures.drawing import draw
+from heirloom.figures.palette import THEMES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -272,6 +273,11 @@ def test_every_picture_is_in_the_gallery():
     assert set(re.findall(r"\(pictures/([^)]+)\)", page)) == pictures
     sizes = [file.stat().st_size for file in gallery.PICTURES.iterdir()]
     assert max(sizes) < 200_000
-    assert sum(sizes) < 2_000_000
+    assert sum(sizes) < 3_000_000
+    both = gallery.in_both_themes(page)
     for name in pictures:
-        assert "<title" in (gallery.PICTURES / name).read_text(encoding="utf-8")
+        for theme, file in (("light", name), ("dark", gallery.dark(name))):
+            assert both.count(f"](pictures/{file}#only-{theme})") == 1
+            text = (gallery.PICTURES / file).read_text(encoding="utf-8")
+            assert "<title" in text
+            assert THEMES[theme].paper in text

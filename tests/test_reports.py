@@ -223,7 +223,7 @@ def test_can_be_read_without_eyes(page):
     assert len(charts) == 3
     drawings = [attrs for tag, attrs in page.tags if tag == "svg" and attrs["class"] == "drawing"]
     told = (
-        "61,706 parameters", "of the weights", "Before the first step", "6 versions of image 0", "6 filters",
+        "61,706 parameters", "of the weights", "Before the first step", "8 versions of image 0", "6 filters",
         "have a cosine", "the maps that it calls forth", "hold 90 % of the gradient", "The nine patches",
         "Covering it lowers the score", "keeps 90 % of its accuracy",
     )  # fmt: skip

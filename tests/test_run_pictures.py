@@ -10,13 +10,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from drawn_charts import charts
+from scipy.stats import binomtest
 
 from heirloom.data import load_data
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
 from heirloom.figures.codes import compared, grid
 from heirloom.figures.compared import Pair, chosen, counted
+from heirloom.figures.curves import Point, curves_in
 from heirloom.figures.drawing import draw
+from heirloom.figures.palette import DARK, LIGHT
+from heirloom.figures.writing import as_file
 from heirloom.models.lenet5 import CODES
 from heirloom.recipes import Recipe
 from heirloom.training import train
@@ -129,6 +134,65 @@ def test_calibration_of_before(tmp_path, judged_run):
     place.write_text(json.dumps(told))
     with pytest.raises(HeirloomError, match=r"before calibration was measured.*heirloom evaluate"):
         draw("calibration", run, tmp_path / "x.svg")
+
+
+def test_dots_and_intervals_lie_where_the_numbers_are(tmp_path, judged_run):
+    draw("calibration", judged_run, tmp_path / "a.svg", theme="dark")
+    told = json.loads((tmp_path / "a.json").read_text())["reliability"]
+    filled = [each for each in told if each["n"]]
+    (chart,) = charts(tmp_path / "a.svg")
+    wanted = [[100 * each["probability"], 100 * each["accuracy"]] for each in filled]
+    assert np.allclose(chart.dots[DARK.val], wanted, atol=0.01)
+    for each, line in zip(filled, chart.lines[DARK.val], strict=True):
+        low, high = binomtest(round(each["n"] * each["accuracy"]), each["n"]).proportion_ci(method="wilson")
+        assert np.allclose(line[:, 0], 100 * each["probability"], atol=0.01)
+        assert np.allclose(line[:, 1], [100 * low, 100 * high], atol=0.01)
+    (diagonal,) = chart.lines[DARK.ink]
+    assert np.allclose(diagonal, [[0, 0], [100, 100]], atol=0.01)
+
+
+# Curves -----------------------------------------------------------------------------------------------
+
+SHORT = [Point(i, 2 / i, 1 - 0.9 / i, 2.5 / i, 1 - 0.8 / i) for i in range(1, 13)]
+LONG = [Point(i, 3 + 1 / i, 0.5, *((3.5, 0.4 + i / 1000) if i % 5 == 0 else ())) for i in range(1, 101)]
+ERRORS = [Point(i, 0.3 / i**3, error=0.3 / i**3, val_loss=0.4, val_error=0.4 / i) for i in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("points", "kinds"),
+    [(SHORT, ("loss", "accuracy")), (LONG, ("loss", "accuracy")), (ERRORS, ("loss", "error"))],
+)
+def test_curves_lie_where_the_numbers_are(points, kinds):
+    figure = curves_in(LIGHT, points, "t", kinds)
+    found = charts(as_file(figure, "svg", LIGHT, "t", "d"))
+    assert len(found) == len(kinds)
+    for kind, chart in zip(kinds, found, strict=True):
+        for key, colour in ((kind, LIGHT.train), (f"val_{kind}", LIGHT.val)):
+            factor = 100 if kind == "accuracy" else 1
+            wanted = [(p.epoch, factor * v) for p in points if (v := getattr(p, key)) is not None]
+            (line,), (dot,) = chart.lines[colour], chart.dots[colour]
+            assert np.allclose(line, wanted, rtol=1e-3, atol=1e-4)
+            assert np.allclose(dot, wanted[-1], rtol=1e-3)
+
+
+def test_curves_of_a_run(tmp_path, judged_run):
+    draw("curves", judged_run, tmp_path / "a.svg")
+    points = json.loads((tmp_path / "a.json").read_text())["points"]
+    for kind, chart in zip(("loss", "accuracy"), charts(tmp_path / "a.svg"), strict=True):
+        for key, colour in ((kind, LIGHT.train), (f"val_{kind}", LIGHT.val)):
+            wanted = [(p["epoch"], p[key] * (100 if kind == "accuracy" else 1)) for p in points]
+            assert np.allclose(chart.lines[colour][0], wanted, rtol=1e-3)
+
+
+def test_gradients_lie_where_the_numbers_are(tmp_path):
+    draw("gradients", ["rnn", "lstm"], tmp_path / "a.svg")
+    told = json.loads((tmp_path / "a.json").read_text())["curves"]
+    (chart,) = charts(tmp_path / "a.svg")
+    for each, colour in zip(told, LIGHT.series, strict=False):
+        norms = np.array(each["norms"][::-1])
+        (line,) = chart.lines[colour]
+        assert np.allclose(line[:, 0], range(len(norms)), atol=0.01)
+        assert np.allclose(line[:, 1], norms / norms[0], rtol=0.01)
 
 
 # Two runs ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs.generator import commands, errata, faults, networks, python, recipes
+from docs.generator import commands, errata, faults, gallery, networks, python, recipes
 from docs.generator.markdown import consoles
 from heirloom.recipes import RECIPES
 
@@ -61,7 +61,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 def _bare_pages() -> Iterator[tuple[str, str]]:
     for path in sorted(WRITTEN.glob("*.md")):
-        yield path.name, consoles(path.read_text(encoding="utf-8"))
+        yield path.name, gallery.in_both_themes(consoles(path.read_text(encoding="utf-8")))
     for place, page in COPIED.items():
         yield page, linked((ROOT / place).read_text(encoding="utf-8"), (ROOT / place).parent)
     yield from networks.pages()

@@ -16,7 +16,6 @@ from heirloom.__main__ import main as heirloom
 
 PAGE = Path(__file__).parents[1] / "gallery.md"
 PICTURES = PAGE.parent / "pictures"
-README = PAGE.parents[1] / "README.md"
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -40,20 +39,35 @@ def target(words: list[str]) -> str:
     return next(after for word, after in pairwise(words) if word in ("-o", "--out"))
 
 
+def dark(name: str) -> str:
+    """What a picture is called in the dark theme."""
+    return name.replace(".svg", "-dark.svg")
+
+
+def in_both_themes(page: str) -> str:
+    """A page of the site that shows each of these pictures in its reader's theme, and links to its file."""
+
+    def both(found: re.Match[str]) -> str:
+        words, name = found.groups()
+        if not (PICTURES / dark(name)).exists():
+            return found[0]
+        shown = f"{words}(pictures/{name}#only-light){words}(pictures/{dark(name)}#only-dark)"
+        return f"[{shown}](pictures/{name})"
+
+    return re.sub(r"(!\[[^\]]*\])\(pictures/([^)]+\.svg)\)", both, page)
+
+
 def main(folder: Path) -> None:
     """Make what is missing in ``folder``, and copy its pictures."""
     for name, text in files().items():
         (folder / name).write_text(text, encoding="utf-8")
-    readme = README.read_text(encoding="utf-8")
     for words in commands():
         name = target(words)
         _make(words, folder)
         if words[0] == "draw":
-            (PICTURES / name).write_bytes((folder / name).read_bytes())
-            dark = f"{Path(name).stem}-dark.svg"
-            if dark in readme:
-                _make([dark if word == name else word for word in words] + ["--theme", "dark"], folder)
-                (PICTURES / dark).write_bytes((folder / dark).read_bytes())
+            _make([dark(name) if word == name else word for word in words] + ["--theme", "dark"], folder)
+            for picture in (name, dark(name)):
+                (PICTURES / picture).write_bytes((folder / picture).read_bytes())
 
 
 def _make(words: list[str], folder: Path) -> None:

@@ -12,7 +12,7 @@ from heirloom.errors import HeirloomError
 from heirloom.figures.canvas import Canvas, fitted, width_of
 from heirloom.figures.finished import run_of
 from heirloom.figures.mistakes import percent
-from heirloom.figures.page import MARGIN, SMALL, WIDTH, Page, enlarged
+from heirloom.figures.page import MARGIN, SMALL, TEXT, WIDTH, Page, enlarged
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.figures.pixels import Pixels, image_pixels
 
@@ -199,10 +199,11 @@ def _drawn(
     page.y += 14
     top = page.y
     _classes(page, classes)
+    short = [fitted(name, TEXT, 320, bold=True) for name in names]
     below, page.y = page.y, top
     for kind, words, order in (
-        ("first", f"{names[0]} alone is right", "those that differ most"),
-        ("second", f"{names[1]} alone is right", "those that differ most"),
+        ("first", f"{short[0]} alone is right", "those that differ most"),
+        ("second", f"{short[1]} alone is right", "those that differ most"),
         ("neither", "Neither is right", "the least probable classes"),
     ):
         count = getattr(total, kind)
@@ -224,8 +225,8 @@ def _bar(page: Page, total: Counts, names: tuple[str, str]) -> None:
     at, y = x, page.y
     for count, words, fill, edge in (
         (total.both, "both right", "pool", "pool_edge"),
-        (total.first, f"{names[0]} alone", "join", "join_edge"),
-        (total.second, f"{names[1]} alone", "conv", "conv_edge"),
+        (total.first, f"{fitted(names[0], SMALL, 180)} alone", "join", "join_edge"),
+        (total.second, f"{fitted(names[1], SMALL, 180)} alone", "conv", "conv_edge"),
         (total.neither, "neither", "squash", "squash_edge"),
     ):
         wide = room * count / total.n
@@ -233,10 +234,9 @@ def _bar(page: Page, total: Counts, names: tuple[str, str]) -> None:
             page.canvas.rect(x, y, wide, 30, fill=fill, stroke=edge)
         x += wide
         page.canvas.rect(at, y + 46, 14, 14, fill=fill, stroke=edge)
-        label = fitted(words, SMALL, 230)
-        page.canvas.text(at + 22, y + 58, label, SMALL)
+        page.canvas.text(at + 22, y + 58, words, SMALL)
         told = f"{count:,}"
-        page.canvas.text(at + 30 + width_of(label, SMALL), y + 58, told, SMALL, bold=True)
+        page.canvas.text(at + 30 + width_of(words, SMALL), y + 58, told, SMALL, bold=True)
         at += room / 4
     page.y += 74
 

@@ -182,7 +182,7 @@ def _drawn(title: str, words: str, found: dict[int, list[Patch]], images: Tensor
     for place, (which, patches) in enumerate(found.items()):
         x = MARGIN + place % across * block
         page.y = top
-        page.section(f"map {which}", f"up to {number(patches[0].value)}", x=x, room=block - 20)
+        page.section(f"map {which}", f"up to {number(patches[0].value)}", x=x, room=block - 2)
         shown = []
         for patch in patches:
             pixels = image_pixels(images[patch.image].numpy())

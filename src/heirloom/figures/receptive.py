@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from torch import Tensor
 
 from heirloom.errors import HeirloomError
 from heirloom.figures.canvas import Canvas
 from heirloom.figures.looking import convolutions, layer_named, looking
+from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.figures.pixels import Pixels
 from heirloom.figures.shown import shown_image
@@ -79,7 +81,7 @@ def picture(asked: Asked) -> Picture:
         "input_size": list(books.input_size),
         **asdict(found),
     }
-    canvas = drawing(found, gradient, picture_of, title, words, how)
+    canvas = drawing(found, gradient, picture_of, title, words, how, asked.theme)
     return Picture(numbers, title, f"{words}. {how}.", canvas)
 
 
@@ -148,7 +150,13 @@ _SIDE, _MARGIN, _TOP = 480.0, 44.0, 142.0
 
 
 def drawing(
-    seen: Seen, gradient: NDArray[np.float64], image: Pixels | None, title: str, words: str, how: str
+    seen: Seen,
+    gradient: NDArray[np.float64],
+    image: Pixels | None,
+    title: str,
+    words: str,
+    how: str,
+    theme: Theme = LIGHT,
 ) -> Canvas:
     """The image with the window beside the gradient with the window, and all of what lies in the padding."""
     high, wide = gradient.shape
@@ -166,7 +174,7 @@ def drawing(
         x = _MARGIN + k * step - ends[1][0] * factor
         box = (x, top, wide * factor, high * factor)
         if k == 1:
-            canvas.image(*box, _heat(gradient))
+            canvas.image(*box, _heat(gradient, theme))
         elif image is not None:
             canvas.image(*box, image)
         else:
@@ -200,8 +208,9 @@ def _outline(canvas: Canvas, x: float, y: float, wide: float, high: float, **loo
     canvas.rect(x, y, wide, high, **look)
 
 
-def _heat(gradient: NDArray[np.float64]) -> Pixels:
-    """From white, nothing, to dark blue, the largest; the square root, since it falls so quickly."""
+def _heat(gradient: NDArray[np.float64], theme: Theme) -> Pixels:
+    """From the ground, nothing, to the largest; the square root, since it falls so quickly."""
     part = np.sqrt(gradient / (gradient.max() or 1.0))[..., None]
-    ends = np.array([255.0, 255, 255]), np.array([5.0, 48, 97])
+    paper, blue, ink = (255 * np.array(to_rgb(colour)) for colour in (theme.paper, theme.val, theme.ink))
+    ends = paper, 0.6 * blue + 0.4 * ink
     return np.asarray(np.rint(ends[0] + part * (ends[1] - ends[0])), dtype=np.uint8)
