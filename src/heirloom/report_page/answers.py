@@ -1,6 +1,7 @@
 """What a report says of a network that classifies: accuracy, confusions, mistakes, class by class."""
 
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 from torch import Tensor
@@ -105,7 +106,7 @@ def _published(m: Answers) -> dict[str, Html]:
             continue
         here = found["metrics"][beside["metric"]]
         low, high = here["low"], here["high"]
-        start = share_start([low, beside["value"]])
+        start = max(0, floor(100 * min(low, beside["value"])) - 1)
         rows = [
             ["published", share(beside["value"]), share_range(beside["value"], None, start), ""],
             [
