@@ -69,8 +69,12 @@ Heirloom = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def heirloom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Heirloom:
-    """Runs the command line in an empty folder, in this process: quick."""
+    """Runs the command line in an empty folder, in this process: quick.
+
+    Its reports have only pictures that run no network; ``tests/test_reports.py`` has them all.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("heirloom.report_page.pictures.WORK", 1)
 
     def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
         capsys.readouterr()

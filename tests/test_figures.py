@@ -61,10 +61,6 @@ def test_largest_and_smallest_weight_have_the_end_colours():
     ramp = filters.ramp
     assert tuple(ramp[0, 0]) == colour("blue")
     assert tuple(ramp[0, -1]) == colour("red")
-    sheet = np.asarray(Image.open(io.BytesIO(png_on_white(filters.sheet("title")))))
-    for name in ("red", "blue"):
-        # A pixel of the filter is 40 x 40 there, and the end of the scale has it again.
-        assert (sheet == colour(name)).all(axis=2).sum() >= 40 * 40
 
 
 def test_colours_are_those_of_the_scale_in_between():

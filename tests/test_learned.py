@@ -231,7 +231,7 @@ def test_covering_a_linear_network_is_a_sum():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(2 * 9 * 9, 2)).eval()
     pixels = image((2, 9, 9))
-    found = covered(subject_of(model, (2, 9, 9)), pixels, 1, macs=162)
+    found = covered(subject_of(model, (2, 9, 9)), pixels, 1, passes=841)
     assert (found.side, found.tops, found.lefts) == (2, list(range(8)), list(range(8)))
     weight = model[1].weight[1].detach().view(2, 9, 9).double()
     colour = pixels.double().mean((1, 2)).round()

@@ -101,7 +101,7 @@ def pairs(given: Iterable[tuple[str, str, bool]]) -> Html:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a document.
+    """A part of a chapter.
 
     Attributes:
         id: What a link to it says after the ``#``.
@@ -114,24 +114,37 @@ class Section:
     content: Html
 
 
-def document(title: str, head: Html, sections: list[Section], foot: Html, style: str = "") -> str:
+@dataclass(frozen=True)
+class Chapter:
+    """A part of a document.
+
+    Attributes:
+        id: What a link to it says after the ``#``.
+        title: Its heading.
+        sections: What it is made of.
+    """
+
+    id: str
+    title: str
+    sections: Sequence[Section]
+
+
+def document(title: str, head: Html, chapters: Sequence[Chapter], foot: Html, style: str = "") -> str:
     """A whole page.
 
     Args:
         title: Of the window.
-        head: What stands above the sections, with the only ``h1``.
-        sections: With a list of links to them.
+        head: What stands above the chapters, with the only ``h1``.
+        chapters: With a list of links to them and to their sections.
         foot: The last lines.
         style: Rules beside those of all documents.
     """
-    links = [element("li", element("a", section.title, href=f"#{section.id}")) for section in sections]
-    body = [
-        element(
-            "section", element("h2", section.title, id=f"{section.id}-title"), section.content,
-            id=section.id, aria_labelledby=f"{section.id}-title",
-        )
-        for section in sections
-    ]  # fmt: skip
+    links, body = [], []
+    for chapter in chapters:
+        inner = [element("li", _to(section)) for section in chapter.sections]
+        links.append(element("li", _to(chapter), element("ol", *inner)))
+        sections = [_part(section, "h3", section.content) for section in chapter.sections]
+        body.append(_part(chapter, "h2", *sections, class_="chapter"))
     return "\n".join(
         [
             "<!doctype html>",
@@ -144,12 +157,22 @@ def document(title: str, head: Html, sections: list[Section], foot: Html, style:
             f"<style>{_style()}{style}</style></head>",
             "<body>",
             element("header", head),
-            element("nav", element("ol", *links), aria_label="Sections"),
+            element("nav", element("ol", *links), aria_label="Contents"),
             element("main", *body),
             element("footer", foot),
             "</body></html>\n",
         ]
     )
+
+
+def _to(part: Section | Chapter) -> Html:
+    return element("a", part.title, href=f"#{part.id}")
+
+
+def _part(part: Section | Chapter, heading: str, *content: Html, class_: str | None = None) -> Html:
+    title = f"{part.id}-title"
+    head = element(heading, part.title, id=title)
+    return element("section", head, *content, id=part.id, class_=class_, aria_labelledby=title)
 
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

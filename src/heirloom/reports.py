@@ -12,14 +12,10 @@ from heirloom.accounting import Summary
 from heirloom.data import load_data, short_name
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
-from heirloom.figures.curves import curves_in, describe
-from heirloom.figures.filters import first_filters
 from heirloom.figures.finished import points_of
 from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
-from heirloom.figures.palette import LIGHT
 from heirloom.figures.picture import Subject
 from heirloom.figures.reconstructions import chosen, given_back, read_examples
-from heirloom.figures.writing import png_on_white, svg_on_white
 from heirloom.files import disk_errors, write_atomically
 from heirloom.protocols import PROTOCOLS
 from heirloom.report_page import Findings, Judged, report_page
@@ -46,7 +42,7 @@ def report(run: Path | str, model: str | None = None) -> Path:
     folder = home.path / "pictures"
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
-    for name, picture in _pictures(found).items():
+    for name, picture in found.drawn.files().items():
         if picture is not None:
             write_atomically(folder / name, picture)
         else:
@@ -63,11 +59,10 @@ def _gather(run: Run, model: str | None) -> Findings:
     events = run.events()
     epochs = [event for event in events if event.get("event") == "epoch"]
     started = next((event for event in events if event.get("event") == "started"), {})
-    filters, size = None, loaded.card.preprocess.size
+    size = loaded.card.preprocess.size
     books: Summary | HeirloomError
     try:
         books = Summary(trace(loaded.model, size, name=recipe.model.rpartition(":")[2], lower_bound=True))
-        filters = first_filters(loaded.model, books.trace)
     except HeirloomError as error:
         books = error
     return Findings(
@@ -80,7 +75,6 @@ def _gather(run: Run, model: str | None) -> Findings:
         judged=judged,
         measure=task_of(loaded.card).measure,
         summary=books,
-        filters=filters,
         drawn=drawn(_subject(run, loaded)),
         kept=next((event.get("kept") for event in events if event.get("event") == "done"), None),
     )
@@ -131,19 +125,3 @@ def _others(run: Run) -> tuple[dict[str, Any], ...]:
     """What was found of the test split by other protocols, where somebody has asked."""
     names = [f"evaluations/test-{protocol}.json" for protocol in PROTOCOLS if protocol != "center"]
     return tuple(run.read_json(name) for name in names if (run.path / name).is_file())
-
-
-def _pictures(m: Findings) -> dict[str, bytes | None]:
-    """The files of ``pictures/``; None where a run has no such picture."""
-    return {
-        "curves.svg": _curves(m) if m.points else None,
-        "filters.png": png_on_white(m.filters.sheet(m.title), m.title) if m.filters else None,
-        **m.drawn.files(),
-        **m.judged.pictures(m.title),
-    }
-
-
-def _curves(m: Findings) -> bytes:
-    chart = curves_in(LIGHT, m.points, m.title, m.charts)
-    words = " ".join(describe(m.points, kind) for kind in m.charts)
-    return svg_on_white(chart, m.title, words, "curves")

@@ -8,6 +8,7 @@ the two before them the validation split. Splits drawn at random let each writer
 sheet is a new writer is our inference from the labels.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,11 @@ VAL, TEST = 1157, 1415
 
 def load(roots: Sequence[Path | str] = ()) -> Dataset:
     """The digits, grey values 0 to 16 spread over 0 to 255. They come with scikit-learn, not from a root."""
+    return _read()
+
+
+@functools.cache
+def _read() -> Dataset:
     source = load_digits()
     images = torch.from_numpy(source.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     labels = torch.from_numpy(source.target).long()

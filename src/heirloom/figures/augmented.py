@@ -193,7 +193,7 @@ def _drawing(title: str, recipe: Recipe, seen: list[Seen]) -> Canvas:
     room = canvas.width - 2 * _MARGIN
     canvas.text(_MARGIN, 50, fitted_title(title, 28, room), 28, bold=True)
     canvas.text(_MARGIN, 78, fitted(_subtitle(recipe, seen), 18, room), 18, colour="soft")
-    canvas.top, canvas.margin = 84, _MARGIN
+    canvas.top = 84
     if not alone:
         _legend(canvas, seen[0], x, 108, beside=True)
     for number, each in enumerate(seen):

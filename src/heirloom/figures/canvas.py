@@ -22,6 +22,7 @@ from PIL import ImageFont
 from heirloom.errors import printable
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 Command = tuple[str, tuple[Point, ...]]
 """Part of a path: ``M`` and ``L`` with one point, ``C`` with three, ``Z`` with none."""
 
@@ -36,6 +37,12 @@ class Shape:
     width: float = 1.0
     dash: tuple[float, ...] = ()
     opacity: float = 1.0
+
+    @property
+    def box(self) -> Box:
+        """Left, top, right, bottom of its points."""
+        x, y = zip(*(point for _, points in self.commands for point in points), strict=True)
+        return (min(x), min(y), max(x), max(y))
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Words:
     struck: bool = False
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Box:
         """Left, top, right, bottom of its letters."""
         wide = width_of(self.text, self.size, self.bold)
         before = {"start": 0.0, "middle": wide / 2, "end": wide}[self.anchor]
@@ -73,6 +80,11 @@ class Raster:
     wide: float
     high: float
     pixels: NDArray[np.uint8]
+
+    @property
+    def box(self) -> Box:
+        """Left, top, right, bottom."""
+        return (self.x, self.y, self.x + self.wide, self.y + self.high)
 
 
 @dataclass(frozen=True)
@@ -97,14 +109,12 @@ class Canvas:
         height: The same.
         scale: Pixels of a PNG for each of these.
         top: Where the heading ends. A page that says in its own words what this is shows what is below.
-        margin: Empty room at the other sides, which a page has of its own.
     """
 
     width: float
     height: float
     scale: int = 2
     top: float = 0
-    margin: float = 0
     marks: list[Mark] = field(default_factory=list)
 
     def path(self, *commands: Command, **look: Any) -> None:
@@ -180,8 +190,19 @@ class Canvas:
         """All groups, outer ones before inner ones."""
         return _groups(self.marks)
 
+    @property
+    def subtitle(self) -> str:
+        """What its heading says below the title."""
+        return " ".join(mark.text for mark in self.words() if mark.y <= self.top and not mark.bold)
 
-def _flat(marks: Sequence[Mark]) -> Iterator[Mark]:
+    def below_heading(self) -> tuple[list[Mark], Box]:
+        """The marks without the heading, and left, top, right, bottom of what they cover."""
+        marks = [mark for mark in self.marks if not isinstance(mark, Words) or mark.y > self.top]
+        ends = list(zip(*(mark.box for mark in _flat(marks)), strict=True))
+        return marks, (min(ends[0]), min(ends[1]), max(ends[2]), max(ends[3]))
+
+
+def _flat(marks: Sequence[Mark]) -> Iterator[Shape | Words | Raster]:
     for mark in marks:
         if isinstance(mark, Group):
             yield from _flat(mark.marks)

@@ -1,10 +1,11 @@
-"""What all charts share: their style, colours that are settled last, and how they become SVG.
+"""What all charts share: their style, and how they become SVG.
 
 Charts are drawn by matplotlib, through its objects, in a style of their own: whatever a user has set for
 other pictures neither changes these nor is changed.
 """
 
 import io
+import re
 import warnings
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -14,11 +15,10 @@ from matplotlib.figure import Figure
 
 from heirloom.errors import printable
 from heirloom.figures.canvas import fitted_title
-from heirloom.figures.palette import Theme
+from heirloom.figures.palette import LIGHT, ON_PAGE, Theme
 
-# Colours that stand for a role; they are replaced when it is known where the picture will be.
-INK, RULE, TRAIN, VAL = "#010101", "#020202", "#030303", "#040404"
-_ON_PAGE = {INK: "currentColor", RULE: "var(--line)", TRAIN: "var(--train)", VAL: "var(--val)"}
+HEADING = 0.9
+"""Room in inches of a title and a line below it, at the top of a chart."""
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial"
 _STYLE: dict[str, Any] = {
@@ -30,33 +30,21 @@ _STYLE: dict[str, Any] = {
     "text.hinting": "none",  # as wide in pixels as it was measured
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": RULE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.left": False,
     "axes.axisbelow": True,
-    "grid.color": RULE,
-    "xtick.color": RULE,
-    "ytick.color": RULE,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
     "ytick.major.size": 0,
     "legend.frameon": False,
 }
-
-
-def style() -> Any:
-    """The context in which a chart is drawn and written."""
-    return matplotlib.style.context(["default", _STYLE])
+_IN_INK = "text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"
+_AS_RULES = "axes.edgecolor", "grid.color", "xtick.color", "ytick.color"
 
 
 def style_in(theme: Theme) -> Any:
-    """The same for a picture that is a file in one theme: its colours are settled at once."""
-    colours = {INK: theme.ink, RULE: theme.rule, TRAIN: theme.train, VAL: theme.val}
-    settled = {key: colours.get(v, v) if isinstance(v, str) else v for key, v in _STYLE.items()}
-    return matplotlib.style.context(["default", settled])
+    """The context in which a chart is drawn and written."""
+    colours = dict.fromkeys(_IN_INK, theme.ink) | dict.fromkeys(_AS_RULES, theme.rule)
+    return matplotlib.style.context(["default", _STYLE | colours])
 
 
 def heading(figure: Figure, title: str) -> None:
@@ -72,15 +60,15 @@ def short(name: str, longest: int) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
-def svg_on_page(figure: Figure, prefix: str, description: str) -> str:
-    """A chart as an ``svg`` element for a page that defines ``--line``, ``--train`` and ``--val``.
+def chart_on_page(figure: Figure, prefix: str, description: str) -> ET.Element:
+    """A chart as an ``svg`` element for a page with the colours of `palette.css`.
 
     Args:
-        figure: The chart.
+        figure: The chart, drawn in `style_in` of `LIGHT`, and that is set.
         prefix: Makes its ids differ from those of other charts.
         description: The chart in words.
     """
-    root = ET.fromstring(_for_page(svg_text(figure)))
+    root = ET.fromstring(svg_text(figure))
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.endswith(("}metadata", "}style")):
@@ -92,11 +80,13 @@ def svg_on_page(figure: Figure, prefix: str, description: str) -> str:
         for key, value in given.items():
             value = value.replace("url(#", f"url(#{prefix}-")
             value = f"{prefix}-{value}" if key == "id" else value
+            if key in ("style", "fill", "stroke"):
+                value = re.sub("#[0-9a-f]{6}", lambda found: _ROLES.get(found[0], found[0]), value)
             part.set(key, f"#{prefix}-{value[1:]}" if key == "href" else value)
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
     root.attrib |= {"role": "img", "aria-label": description, "class": "chart"}
-    return ET.tostring(root, encoding="unicode")
+    return root
 
 
 def svg_text(figure: Figure) -> str:
@@ -109,7 +99,5 @@ def svg_text(figure: Figure) -> str:
     return out.getvalue().replace("'DejaVu Sans'", FONTS)
 
 
-def _for_page(text: str) -> str:
-    for role, colour in _ON_PAGE.items():
-        text = text.replace(role, colour)
-    return text
+# Of roles of one colour the first; they are of one colour in the dark, too.
+_ROLES = dict(zip(LIGHT.colours[::-1], ON_PAGE.colours[::-1], strict=True))

@@ -24,8 +24,6 @@ from heirloom.layers import RBF
 from heirloom.rows import Row, Trace
 from heirloom.tracing import trace
 
-WORK = 10**10
-"""Multiplications and additions that it may take; so many images are looked at."""
 MOST_CLASSES = 30
 _BATCH = 200
 _COLUMNS, _ROOM, _GAP, _LEFT = 10, 96, 12, 118
@@ -63,7 +61,7 @@ def picture(asked: Asked) -> Picture:
     row, layer = coded(subject, books)
     read = books.rows[row.inputs[0]]
     name, classes, split = test_images(asked, subject)
-    looked = min(len(split), max(1, WORK // max(1, sum(each.macs for each in books))))
+    looked = min(len(split), asked.passes(sum(each.macs for each in books), 1, max(1, len(split))))
     labels = split.labels[:looked]
     responses = torch.cat(
         [

@@ -1,15 +1,17 @@
 """Loss, accuracy and error over the epochs, training against validation."""
 
+import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isclose
 from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from heirloom.figures.charts import TRAIN, VAL, heading, style, style_in, svg_on_page
-from heirloom.figures.palette import Theme
+from heirloom.figures.charts import chart_on_page, heading, style_in
+from heirloom.figures.palette import LIGHT, Theme
 from heirloom.measures import MEASURES
 
 Kind = Literal["loss", "accuracy", "error"]
@@ -29,25 +31,33 @@ class Point:
 
 
 def curve_on_page(points: Sequence[Point], kind: Kind) -> str:
-    """One chart as an ``svg`` element for a page that defines ``--line``, ``--train`` and ``--val``."""
-    with style():
+    """One chart as an ``svg`` element for a page with the colours of `palette.css`."""
+    with style_in(LIGHT):
         figure = Figure(figsize=(5.6, 3.6))
-        _draw(figure, (0.105, 0.135, 0.87, 0.675), points, kind)
-        return svg_on_page(figure, kind, describe(points, kind))
+        _draw(figure, (0.105, 0.135, 0.87, 0.675), points, kind, LIGHT)
+        return ET.tostring(chart_on_page(figure, kind, describe(points, kind)), encoding="unicode")
+
+
+def kinds_of(points: Sequence[Point]) -> list[Kind]:
+    """The curves to draw: accuracy or error, and before it the loss where that is another number."""
+    measure: Kind = "error" if any(p.error is not None for p in points) else "accuracy"
+    pairs = [(p.loss, getattr(p, measure)) for p in points]
+    same = all(value is not None and isclose(loss, value, rel_tol=1e-3) for loss, value in pairs)
+    return [measure] if same else ["loss", measure]
 
 
 def curves_in(theme: Theme, points: Sequence[Point], title: str, kinds: Sequence[Kind]) -> Figure:
     """One or two charts side by side under a title, in a theme."""
     with style_in(theme):
-        return _side_by_side(points, title, kinds, theme.train, theme.val)
+        return _side_by_side(points, title, kinds, theme)
 
 
-def _side_by_side(points: Sequence[Point], title: str, kinds: Sequence[Kind], train: str, val: str) -> Figure:
+def _side_by_side(points: Sequence[Point], title: str, kinds: Sequence[Kind], theme: Theme) -> Figure:
     figure = Figure(figsize=(11.2, 4.3))
     heading(figure, title)
     width = 0.40 if len(kinds) > 1 else 0.895
     for left, kind in zip((0.075, 0.57), kinds, strict=False):
-        _draw(figure, (left, 0.14, width, 0.56), points, kind, train, val)
+        _draw(figure, (left, 0.14, width, 0.56), points, kind, theme)
     return figure
 
 
@@ -73,16 +83,15 @@ def _draw(
     box: tuple[float, float, float, float],
     points: Sequence[Point],
     kind: Kind,
-    train: str = TRAIN,
-    val: str = VAL,
+    theme: Theme,
 ) -> None:
     """Draw one chart into ``box`` of the figure: left, bottom, width, height without its labels."""
     axes = figure.add_axes(box)
     factor, unit, digits = (100.0, " %", ".1f") if kind == "accuracy" else (1.0, "", ".3g")
     values: list[float] = []
     for name, key, colour, dash in (
-        ("validation", f"val_{kind}", val, "-"),
-        ("training", kind, train, (0, (4, 2))),
+        ("validation", f"val_{kind}", theme.val, "-"),
+        ("training", kind, theme.train, (0, (4, 2))),
     ):
         pairs = [(p.epoch, factor * value) for p in points if (value := getattr(p, key)) is not None]
         if not pairs:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from heirloom.figures.canvas import Canvas
-from heirloom.figures.pixels import Pixels, Ramp, Tile, diverging, sheet
+from heirloom.figures.pixels import Pixels, diverging
 from heirloom.layers import TableConv2d
 from heirloom.rows import Trace
 
@@ -65,20 +64,6 @@ class Filters:
             levels = np.rint(127.5 * (1 + values)).astype(np.uint8)
             return np.broadcast_to(levels, (3, *levels.shape[1:])).transpose(1, 2, 0).copy()
         return diverging(_mosaic(values))
-
-    def describe(self, number: int) -> str:
-        """Filter ``number`` in words."""
-        weight = self.weight[number]
-        low, high, mean = weight.min(), weight.max(), weight.mean()
-        return f"Filter {number}: weights from {low:.3g} to {high:.3g}, mean {mean:.3g}"
-
-    def sheet(self, title: str) -> Canvas:
-        """All filters with their numbers."""
-        tiles = [Tile(self.pixels(i), (str(i),)) for i in range(len(self.weight))]
-        limit = f"{self.limit:.3g}"
-        ramp = Ramp(self.ramp, (f"−{limit}", "0", f"+{limit}"))
-        columns = next((c for c in (6, 8, 12) if len(tiles) <= 4 * c), 12)
-        return sheet(title, f"{self.shown} of layer {self.layer}, on one scale", tiles, columns, 120, ramp)
 
     @property
     def shown(self) -> str:

@@ -8,14 +8,12 @@ from typing import Any
 from heirloom.data import load_data
 from heirloom.errors import HeirloomError
 from heirloom.figures.confusion import MOST_CLASSES, confusion_in, confusions
-from heirloom.figures.curves import Kind, Point, curves_in, describe
+from heirloom.figures.curves import Point, curves_in, describe, kinds_of
 from heirloom.figures.mistakes import MOST_MISTAKES, mistakes_sheet, percent, worst_mistakes
 from heirloom.figures.picture import Asked, Picture, Subject
 from heirloom.figures.reconstructions import chosen, given_back, read_examples, reconstructions_sheet
 from heirloom.figures.reliability import describe_reliability, reliability_in
 from heirloom.runs import Run
-
-_KINDS: tuple[Kind, ...] = ("loss", "accuracy", "error")
 
 
 def points_of(events: list[dict[str, Any]]) -> list[Point]:
@@ -31,7 +29,7 @@ def curves(asked: Asked) -> Picture:
     points = points_of(run_of(subject).events())
     if not points:
         raise HeirloomError("E-run", f"{subject.label} has no finished epoch")
-    kinds = [kind for kind in _KINDS if any(getattr(p, kind) is not None for p in points)][:2]
+    kinds = kinds_of(points)
     title = f"{subject.label}: how it learned"
     words = " ".join(describe(points, kind) for kind in kinds)
     numbers = {"points": [dataclasses.asdict(point) for point in points]}
@@ -41,8 +39,8 @@ def curves(asked: Asked) -> Picture:
 def confusion(asked: Asked) -> Picture:
     """Which classes are taken for which, on the test split."""
     (subject,) = asked.subjects
-    matrix = _evaluation(subject)["confusion"]
-    classes = subject.classes
+    judged = _evaluation(subject)
+    matrix, classes = judged["confusion"], [each["class"] for each in judged["per_class"]]
     if len(classes) > MOST_CLASSES:
         raise HeirloomError(
             "E-argument",
@@ -57,7 +55,7 @@ def confusion(asked: Asked) -> Picture:
     if found:
         most = found[0]
         words += f" Most often {classes[most.label]} is taken for {classes[most.answer]}: {most.count} times."
-    numbers = {"classes": list(classes), "confusion": matrix}
+    numbers = {"classes": classes, "confusion": matrix}
     return Picture(numbers, title, words, confusion_in(asked.theme, matrix, classes, title))
 
 

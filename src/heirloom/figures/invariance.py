@@ -26,8 +26,6 @@ from heirloom.tracing import trace
 
 IMAGES, LEAST = 100, 20
 """Images over which an accuracy is measured, and with fewer it is not."""
-WORK = 10**11
-"""Multiplications and additions that it may take."""
 KEPT = 0.9
 """Part of the accuracy of untouched images that counts as kept."""
 _BATCH = 50
@@ -134,10 +132,10 @@ def picture(asked: Asked) -> Picture:
     (subject,) = asked.subjects
     books = trace(subject.model, subject.preprocess.size, name=subject.label, lower_bound=True)
     kinds = [TURN, SCALE, SHIFT, *([STROKE] if subject.preprocess.size[0] == 1 else []), NOISE]
+    macs = sum(row.macs for row in books) * sum(len(kind.steps) for kind in kinds)
+    possible = asked.passes(macs, 1, IMAGES)
     seen = shown_image(asked, subject)
     images, labels, where = seen.image.unsqueeze(0), None, seen.name
-    macs = max(1, sum(row.macs for row in books))
-    possible = min(IMAGES, WORK // (macs * sum(len(kind.steps) for kind in kinds)))
     if asked.image is None and (asked.data or subject.data) and possible >= LEAST:
         data, classes, split = test_images(asked, subject)
         if len(classes) == len(subject.classes):

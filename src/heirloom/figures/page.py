@@ -25,7 +25,7 @@ class Page:
         for line in _lines(subtitle, TEXT, room):
             self.canvas.text(MARGIN, self.y, line, TEXT, colour="soft")
             self.y += 26
-        self.canvas.top, self.canvas.margin = self.y - 16, MARGIN
+        self.canvas.top = self.y - 16
         self.y += 8
 
     def section(self, name: str, words: str = "", x: float = MARGIN, room: float | None = None) -> None:

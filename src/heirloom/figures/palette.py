@@ -59,6 +59,11 @@ class Theme:
         found = role if role.startswith("#") else getattr(self, role)
         return str(found)
 
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """All of them, those of the curves last."""
+        return (*(self.colour(role) for role in _COLOURS), *self.series)
+
 
 LIGHT = Theme(
     name="light",

@@ -24,8 +24,6 @@ from heirloom.tracing import trace
 NINE = 9
 MAPS = 12
 """Maps that are shown where none is asked for."""
-WORK = 10**11
-"""Multiplications and additions that the search may take; so many images are looked at."""
 FEW_PIXELS = 32
 """Up to this side a patch is shown pixel by pixel."""
 _BATCH = 16
@@ -105,8 +103,7 @@ def picture(asked: Asked) -> Picture:
     few = np.unique(np.linspace(0, count - 1, min(MAPS, count)).round().astype(int)).tolist()
     maps = [asked.unit[0]] if asked.unit else few
     data, classes, split = test_images(asked, subject)
-    macs = sum(each.macs for each in books)
-    looked = min(len(split), max(NINE, WORK // max(1, macs)))
+    looked = min(len(split), asked.passes(sum(each.macs for each in books), NINE, max(NINE, len(split))))
     images = torch.cat([subject.preprocess.fit(part) for part in split.images[:looked].split(_BATCH)])
     labels = split.labels[:looked].tolist()
     found = top_patches(subject.model, books, row, images, subject, maps)

@@ -18,6 +18,8 @@ from heirloom.models import create_model
 from heirloom.recipes import Recipe
 
 SCALES = ("map", "layer", "net")
+WORK = 10**11
+"""Multiply-adds that a picture takes where it can look at more images or at fewer."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Asked:
         unit: (C, Y, X) of a unit: its map, row and column.
         scale: Over what a scale of colours reaches, one of `SCALES`.
         answer: Name or index of a class.
+        work: Multiply-adds that it may take at most; None: `WORK`, and more where it needs them.
     """
 
     subjects: Sequence[Subject]
@@ -72,6 +75,31 @@ class Asked:
     unit: tuple[int, ...] | None = None
     scale: str = "map"
     answer: str | None = None
+    work: int | None = None
+
+    def passes(self, macs: int, least: int, most: int) -> int:
+        """How often the picture may run what costs ``macs``: as often as it likes, but within its work.
+
+        Args:
+            macs: Multiply-adds of one pass.
+            least: Passes that it needs.
+            most: Passes that it can use.
+
+        Raises:
+            TooMuchWork: It needs more than ``work``.
+        """
+        possible = (self.work or WORK) // max(1, macs)
+        if self.work and possible < least:
+            raise TooMuchWork(self.subjects[0].label, least * macs)
+        return max(least, min(most, possible))
+
+
+class TooMuchWork(HeirloomError):
+    """A picture takes more multiply-adds than it may (``E-argument``)."""
+
+    def __init__(self, label: str, macs: int) -> None:
+        """Of which network, and how many."""
+        super().__init__("E-argument", f"takes {macs / 1e9:,.0f} billion multiply-adds on {label}")
 
 
 @dataclass(frozen=True)

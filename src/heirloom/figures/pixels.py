@@ -20,6 +20,8 @@ _DIVERGING = np.array(
     [[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77], [103, 0, 31]], dtype=np.float64
 )
 """Blue, white, red of ColorBrewer's RdBu, safe for the colour-blind; at -1, -1/2, 0, 1/2 and 1."""
+_MANY_COLOURS = 4096
+"""What has more of them is a photograph."""
 
 
 def diverging(values: NDArray[Any]) -> Pixels:
@@ -48,9 +50,31 @@ def png(pixels: Pixels | Image.Image) -> bytes:
     return out.getvalue()
 
 
-def data_uri(file: bytes) -> str:
-    """A PNG file as the address of an image that needs no file."""
-    return "data:image/png;base64," + base64.b64encode(file).decode()
+def data_uri(pixels: Pixels) -> str:
+    """The address of an image that needs no file: a photograph as JPEG, all else exactly, as PNG."""
+    kind, file = ("jpeg", _jpeg(pixels)) if _is_photograph(pixels) else ("png", png(pixels))
+    return f"data:image/{kind};base64,{base64.b64encode(file).decode()}"
+
+
+def _is_photograph(pixels: Pixels) -> bool:
+    if pixels.ndim == 2:
+        return False
+    colours = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    return len(np.unique(colours)) > _MANY_COLOURS
+
+
+def _jpeg(pixels: Pixels) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def shrunk(pixels: Pixels, wide: int, high: int) -> Pixels:
+    """Pixels of at most this size: as they are, or fitted into it."""
+    if pixels.shape[1] <= wide and pixels.shape[0] <= high:
+        return pixels
+    small = Image.fromarray(pixels).resize((max(1, wide), max(1, high)), Image.Resampling.LANCZOS)
+    return np.asarray(small)
 
 
 def zoom(size: tuple[int, int], room: int) -> tuple[int, int]:
@@ -72,17 +96,7 @@ class Tile:
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Ramp:
-    """A legend: a strip of colour with a number at its left, its middle and its right end."""
-
-    pixels: Pixels
-    labels: tuple[str, str, str]
-
-
-def sheet(
-    title: str, subtitle: str, tiles: Sequence[Tile], columns: int, room: int = 144, ramp: Ramp | None = None
-) -> Canvas:
+def sheet(title: str, subtitle: str, tiles: Sequence[Tile], columns: int, room: int = 144) -> Canvas:
     """Tiles side by side under a title, for `writing.as_file`; in a PNG their pixels are whole pixels.
 
     Args:
@@ -91,7 +105,6 @@ def sheet(
         tiles: In reading order.
         columns: How many stand side by side.
         room: Side of the square that each picture is fitted into.
-        ramp: A legend below the tiles.
     """
     margin, gap, line, size = 48, 28, 26, 20
     sizes = [zoom(tile.pixels.shape[:2], room) for tile in tiles]
@@ -102,7 +115,7 @@ def sheet(
     top = margin + 92
     told = min(round(width_of(subtitle, size)) + 2, 1000)
     width = max(columns * step_x - gap, 560, told) + 2 * margin
-    height = top + rows * step_y - gap + (82 if ramp else 0) + margin
+    height = top + rows * step_y - gap + margin
     canvas = Canvas(width, height, scale=1)
     room_for_text = width - 2 * margin
     canvas.text(margin, margin + 20, fitted_title(title, 30, room_for_text), 30, bold=True)
@@ -115,15 +128,4 @@ def sheet(
         for i, text in enumerate(tile.names + tile.lines):
             words, colour = fitted(text, size, step_x - 8), "ink" if i < len(tile.names) else "soft"
             canvas.text(x, y + h + 29 + i * line, words, size, colour=colour)
-    if ramp:
-        _draw_ramp(canvas, ramp, margin, height - margin - 44, min(520, room_for_text))
     return canvas
-
-
-def _draw_ramp(canvas: Canvas, ramp: Ramp, x: int, y: int, width: int) -> None:
-    canvas.image(x, y, width, 14, ramp.pixels)
-    canvas.rect(x - 0.5, y - 0.5, width + 1, 15, stroke="rule")
-    for place, anchor, label in zip(
-        (0, width / 2, width), ("start", "middle", "end"), ramp.labels, strict=True
-    ):
-        canvas.text(x + place, y + 41, label, 20, colour="soft", anchor=anchor)

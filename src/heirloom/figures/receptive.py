@@ -62,6 +62,7 @@ def picture(asked: Asked) -> Picture:
         raise HeirloomError("E-usage", "the picture receptive-field shows one unit", remedy="name one layer")
     books = trace(subject.model, subject.preprocess.size, name=subject.label)
     row, unit = _unit(books, subject, asked.layers, asked.unit)
+    asked.passes(3 * sum(each.macs for each in books), INPUTS, INPUTS)  # a gradient takes as much as two
     gradient = mean_gradient(subject, books, row.name, unit)
     sizes, jumps, starts = row.receptive_field or (0, 0), row.jump or (0, 0), row.start or (0, 0)
     field = (sizes[0], sizes[1])
@@ -69,7 +70,7 @@ def picture(asked: Asked) -> Picture:
     found = Seen(
         row.name, unit, field, start, effective(gradient, field, start), naive(row, books.input_size)
     )
-    picture_of = shown_image(asked, subject).pixels if asked.image else None
+    picture_of = shown_image(asked, subject).pixels if asked.image or subject.data else None
     title = f"{subject.label}: what a unit of {row.name} sees"
     words = f"Map {unit[0]}, row {unit[1]}, column {unit[2]}: {field[0]} × {field[1]} pixels"
     words += f", {found.effective} × {found.effective} around the middle hold 90 % of the gradient"

@@ -1,5 +1,6 @@
 """Reliability: how often answers of a certain probability are right."""
 
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from heirloom.figures.charts import INK, RULE, VAL, heading, style, style_in, svg_on_page
-from heirloom.figures.palette import Theme
+from heirloom.figures.charts import chart_on_page, heading, style_in
+from heirloom.figures.palette import LIGHT, Theme
 from heirloom.measures import wilson
 
 Bins = Sequence[Mapping[str, Any]]
@@ -16,11 +17,12 @@ Bins = Sequence[Mapping[str, Any]]
 
 
 def reliability_on_page(bins: Bins) -> str:
-    """The diagram as an ``svg`` element for a page that defines ``--line`` and ``--val``."""
-    with style():
+    """The diagram as an ``svg`` element for a page with the colours of `palette.css`."""
+    with style_in(LIGHT):
         figure = Figure(figsize=(5.6, 4.4))
-        _draw(figure.add_axes((0.125, 0.135, 0.85, 0.84)), bins)
-        return svg_on_page(figure, "reliability", describe_reliability(bins))
+        _draw(figure.add_axes((0.125, 0.135, 0.85, 0.84)), bins, LIGHT)
+        chart = chart_on_page(figure, "reliability", describe_reliability(bins))
+        return ET.tostring(chart, encoding="unicode")
 
 
 def reliability_in(theme: Theme, bins: Bins, title: str) -> Figure:
@@ -30,7 +32,7 @@ def reliability_in(theme: Theme, bins: Bins, title: str) -> Figure:
         heading(figure, title)
         words = "Answers of like probability together, with 95 % intervals"
         figure.text(0.27 / 5.8, 1 - 0.68 / 6.25, words, color=theme.soft, va="center")
-        _draw(figure.add_axes((0.165, 0.11, 0.78, 0.724)), bins, theme.val, theme.ink, theme.rule)
+        _draw(figure.add_axes((0.165, 0.11, 0.78, 0.724)), bins, theme)
         return figure
 
 
@@ -44,18 +46,18 @@ def describe_reliability(bins: Bins) -> str:
     return f"Share of right answers at their mean probability (how many): {', '.join(said)}."
 
 
-def _draw(axes: Axes, bins: Bins, val: str = VAL, ink: str = INK, rule: str = RULE) -> None:
-    axes.plot([0, 100], [0, 100], color=ink, linewidth=1, linestyle=(0, (4, 3)))
+def _draw(axes: Axes, bins: Bins, theme: Theme) -> None:
+    axes.plot([0, 100], [0, 100], color=theme.ink, linewidth=1, linestyle=(0, (4, 3)))
     for each in bins:
         if not each["n"]:
             continue
         x, y = 100 * each["probability"], 100 * each["accuracy"]
         low, high = wilson(round(each["accuracy"] * each["n"]), each["n"])
-        axes.plot([x, x], [100 * low, 100 * high], color=val, linewidth=2, solid_capstyle="butt")
-        axes.plot(x, y, "o", color=val, markersize=7, clip_on=False)
+        axes.plot([x, x], [100 * low, 100 * high], color=theme.val, linewidth=2, solid_capstyle="butt")
+        axes.plot(x, y, "o", color=theme.val, markersize=7, clip_on=False)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
-    axes.grid(color=rule)
+    axes.grid(color=theme.rule)
     for axis, words in ((axes.xaxis, "probability of the answer"), (axes.yaxis, "share that is right")):
         axis.set_major_locator(MultipleLocator(20))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))

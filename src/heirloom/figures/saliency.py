@@ -26,8 +26,6 @@ from heirloom.figures.shown import Shown, answers, ready, shown_image
 from heirloom.rows import Trace
 from heirloom.tracing import trace
 
-WORK = 10**11
-"""Multiplications and additions that covering may take."""
 PLACES = 5, 29
 """Places of the square along each axis, at least and at most."""
 _BATCH = 16
@@ -71,11 +69,10 @@ class Covering:
 
 
 @torch.no_grad()
-def covered(subject: Subject, image: Tensor, which: int, macs: int) -> Covering:
-    """Cover a fitted image (C, H, W) uint8 with a square of its mean colour, place by place."""
+def covered(subject: Subject, image: Tensor, which: int, passes: int) -> Covering:
+    """Cover a fitted image (C, H, W) uint8 with a square of its mean colour at up to ``passes`` places."""
     high, wide = image.shape[1:]
-    side = max(1, round(max(high, wide) / 6))
-    most = max(PLACES[0], min(PLACES[1], isqrt(WORK // max(1, macs))))
+    side, most = max(1, round(max(high, wide) / 6)), isqrt(passes)
     tops, lefts = _starts(high, side, most), _starts(wide, side, most)
     colour = image.float().mean((1, 2)).round().to(torch.uint8)
     variants = image.expand(len(tops) * len(lefts), *image.shape).clone()
@@ -98,6 +95,7 @@ def picture(asked: Asked) -> Picture:
     """Both for one image; a network without maps is asked by covering alone."""
     (subject,) = asked.subjects
     books = trace(subject.model, subject.preprocess.size, name=subject.label, lower_bound=True)
+    passes = asked.passes(sum(row.macs for row in books), PLACES[0] ** 2, PLACES[1] ** 2)
     seen = shown_image(asked, subject)
     with torch.no_grad():
         scores = subject.model(seen.ready(subject))[0]
@@ -110,8 +108,7 @@ def picture(asked: Asked) -> Picture:
     asked_for = next(a for a in answer if a.index == which)
     layer = _layer(asked, subject, books)
     cam = grad_cam(subject.model, books, seen.ready(subject), layer, which) if layer else None
-    macs = sum(row.macs for row in books)
-    cover = covered(subject, seen.image, which, macs)
+    cover = covered(subject, seen.image, which, passes)
     title = f"{subject.label}: what speaks for {asked_for.label}"
     numbers: dict[str, Any] = {
         "image": seen.name,

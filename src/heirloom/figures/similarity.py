@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Similarity:
     cosines: NDArray[np.float64]
     order: list[int]
 
-    @property
+    @cached_property
     def pairs(self) -> list[tuple[int, int, float]]:
         """All pairs with their cosines, the most similar first."""
         one, other = np.triu_indices(len(self.cosines), 1)

@@ -378,7 +378,7 @@ def heading(canvas: Canvas, title: str, subtitle: str) -> None:
     room = canvas.width - 2 * _MARGIN
     canvas.text(_MARGIN, 52, fitted_title(title, 26, room), 26, bold=True)
     canvas.text(_MARGIN, 80, fitted(subtitle, 16, room), 16, colour="soft")
-    canvas.top, canvas.margin = 86, _MARGIN
+    canvas.top = 86
 
 
 def layer_element(canvas: Canvas, layer: Layer, same: Sequence[Layer] = ()) -> AbstractContextManager[None]:

@@ -4,7 +4,6 @@ SVG is written by `xml.etree` and by matplotlib, PNG by matplotlib's Agg, with t
 the same bytes on every run, and no program beside.
 """
 
-import base64
 import io
 import warnings
 import xml.etree.ElementTree as ET
@@ -24,8 +23,9 @@ from PIL import Image, PngImagePlugin
 
 from heirloom.errors import printable
 from heirloom.figures.canvas import Canvas, Group, Mark, Raster, Shape, Words, width_of
-from heirloom.figures.charts import FONTS, style_in, svg_text
+from heirloom.figures.charts import FONTS, HEADING, chart_on_page, style_in, svg_text
 from heirloom.figures.palette import LIGHT, ON_PAGE, Theme
+from heirloom.figures.pixels import data_uri, shrunk
 
 Art = Canvas | Figure
 
@@ -135,12 +135,13 @@ def _add(parent: ET.Element, mark: Mark, theme: Theme, most: float = 2) -> None:
     elif isinstance(mark, Words):
         _add_words(parent, mark, theme)
     elif isinstance(mark, Raster):
-        pixels = _shrunk(mark, most)
+        pixels = shrunk(mark.pixels, round(mark.wide * most), round(mark.high * most))
         high, wide = pixels.shape[:2]
         crisp = {"style": "image-rendering:pixelated"} if wide <= mark.wide and high <= mark.high else {}
         box = {"x": _n(mark.x), "y": _n(mark.y), "width": _n(mark.wide), "height": _n(mark.high)}
-        data_uri = "data:image/png;base64," + base64.b64encode(png_file(_image(pixels))).decode()
-        ET.SubElement(parent, "image", {**box, "preserveAspectRatio": "none", **crisp, "href": data_uri})
+        ET.SubElement(
+            parent, "image", {**box, "preserveAspectRatio": "none", **crisp, "href": data_uri(pixels)}
+        )
     else:
         d = " ".join(
             letter + " ".join(f"{_n(x)},{_n(y)}" for x, y in points) for letter, points in mark.commands
@@ -175,25 +176,38 @@ def _n(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))
 
 
-def svg_on_page(canvas: Canvas, description: str, prefix: str) -> str:
-    """A drawing without its heading, as an ``svg`` element for a page with the colours of `palette.css`.
+def svg_on_page(art: Art, description: str, prefix: str) -> str:
+    """A picture without its heading, as an ``svg`` element for a page with the colours of `palette.css`.
 
     Args:
-        canvas: The drawing.
+        art: A drawing, or a chart drawn in `charts.style_in` of `LIGHT`.
         description: What it shows, for those who cannot see it.
-        prefix: Makes the ids of its groups differ from those of other drawings.
+        prefix: Makes its ids differ from those of other pictures.
     """
-    around = max(0, canvas.margin - 2)  # outlines have a width
-    wide, high = canvas.width - 2 * around, canvas.height - canvas.top - around / 2
-    box = " ".join(map(_n, (around, canvas.top, wide, high)))
+    root = _page_of(art, description, prefix) if isinstance(art, Canvas) else _chart(art, description, prefix)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _chart(figure: Figure, description: str, prefix: str) -> ET.Element:
+    with style_in(LIGHT):
+        root = chart_on_page(figure, prefix, printable(description))
+    wide, high = (72 * float(inches) for inches in figure.get_size_inches())
+    box = " ".join(map(_n, (0, 72 * HEADING, wide, high - 72 * HEADING)))
+    root.attrib |= {"viewBox": box, "style": f"--wide:{_n(wide / 0.75)}px", "class": "drawing"}
+    return root
+
+
+def _page_of(canvas: Canvas, description: str, prefix: str) -> ET.Element:
+    marks, (left, top, right, bottom) = canvas.below_heading()
+    wide, high = right - left + 4, bottom - top + 4  # outlines have a width
+    box = " ".join(map(_n, (left - 2, top - 2, wide, high)))
     named = {"role": "img", "aria-label": printable(description), "class": "drawing"}
     root = ET.Element("svg", {"viewBox": box, "style": f"--wide:{_n(wide)}px", **named})
-    for mark in canvas.marks:
-        if not isinstance(mark, Words) or mark.y > canvas.top:
-            _add(root, mark, ON_PAGE, _PAGE)
+    for mark in marks:
+        _add(root, mark, ON_PAGE, _PAGE)
     for part in root.iter("g"):
         part.set("id", f"{prefix}-{part.get('id')}")
-    return ET.tostring(root, encoding="unicode")
+    return root
 
 
 # Pixels ---------------------------------------------------------------------------------------------------
@@ -291,11 +305,3 @@ def _patch(shape: Shape, theme: Theme, s: int, place: Affine2D) -> PathPatch:
 
 def _image(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels)
-
-
-def _shrunk(mark: Raster, most: float) -> NDArray[np.uint8]:
-    """Its pixels, at most so many for each of the screen."""
-    wide, high = round(mark.wide * most), round(mark.high * most)
-    if mark.pixels.shape[1] <= wide and mark.pixels.shape[0] <= high:
-        return mark.pixels
-    return np.asarray(_image(mark.pixels).resize((max(1, wide), max(1, high)), Image.Resampling.LANCZOS))

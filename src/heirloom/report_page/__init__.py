@@ -2,14 +2,13 @@
 
 import dataclasses
 from dataclasses import dataclass
-from math import ceil, isclose
+from math import ceil
 from typing import Any, Protocol
 
 from heirloom.accounting import Summary
 from heirloom.data import short_name
 from heirloom.documents import (
     Html,
-    Section,
     details,
     document,
     element,
@@ -20,14 +19,13 @@ from heirloom.documents import (
     table,
 )
 from heirloom.errors import HeirloomError
-from heirloom.figures.curves import Kind, Point, curve_on_page, describe
-from heirloom.figures.filters import Filters
+from heirloom.figures.curves import Point, curve_on_page, describe, kinds_of
 from heirloom.figures.palette import css
-from heirloom.figures.pixels import data_uri, png
 from heirloom.measures import ACCURACY, Measure
 from heirloom.recipes import Recipe
-from heirloom.report_page.parts import image, many, number, share
+from heirloom.report_page.parts import many, number, share
 from heirloom.report_page.pictures import Drawn
+from heirloom.report_page.story import chapters
 from heirloom.tables import Cell, cell_text, readable_depth, summary_table
 
 MOST_EPOCHS = 200
@@ -44,11 +42,8 @@ class Judged(Protocol):
     def headline(self) -> Html:
         """It with its interval."""
 
-    def sections(self, learned: list[Section]) -> list[Section]:
-        """Sections of the page behind the curves, those of what the network learned among them."""
-
-    def pictures(self, title: str) -> dict[str, bytes | None]:
-        """Files of ``pictures/``; None where a run has no such picture."""
+    def parts(self) -> dict[str, Html]:
+        """Parts of the page, by their names in `STORY`."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,6 @@ class Findings:
     judged: Judged
     measure: Measure
     summary: Summary | HeirloomError  # the reason where the network cannot be traced
-    filters: Filters | None
     drawn: Drawn
     kept: int | None  # the epoch whose weights these are, where they are not the last
 
@@ -78,31 +72,20 @@ class Findings:
         """What was trained on what."""
         return f"{self.name} on {short_name(self.recipe.data)}"
 
-    @property
-    def charts(self) -> list[Kind]:
-        """The curves to draw: the measure, and before it the loss where that is another number."""
-        measure: Kind = "accuracy" if self.measure is ACCURACY else "error"
-        pairs = [(p.loss, getattr(p, measure)) for p in self.points]
-        same = all(value is not None and isclose(loss, value, rel_tol=1e-3) for loss, value in pairs)
-        return [measure] if same else ["loss", measure]
-
 
 def report_page(m: Findings) -> str:
     """The page."""
-    filters = [Section("filters", "First-layer filters", _filters(m.filters))] if m.filters else []
-    learned = [*filters, *m.drawn.sections("film", "activations", "codes")]
-    sections = [
-        *m.drawn.sections("diagram"),
-        Section("curves", "Learning curves", _curves(m)),
-        *m.judged.sections(learned),
-        *m.drawn.sections("augmentation"),
-        Section("network", "Layer by layer", _network(m.summary)),
-        Section("recipe", "Recipe", _recipe(m.recipe)),
-        Section("versions", "Versions", _versions(m.versions)),
-    ]
+    own = {
+        "curves": _curves(m),
+        "network": _network(m.summary),
+        "recipe": _recipe(m.recipe),
+        "versions": _versions(m.versions),
+        **m.judged.parts(),
+    }
+    parts = {what: m.drawn.on_page(what) for what in m.drawn.pictures if what not in own} | own
     words = "Heirloom wrote this page from the files of the run. It holds no scripts and loads nothing."
-    foot = joined(element("p", words), m.drawn.reasons())
-    return document(f"{m.title}, {m.judged.text}", _head(m), sections, foot, css())
+    foot = joined(element("p", words), m.drawn.reasons(set(parts)))
+    return document(f"{m.title}, {m.judged.text}", _head(m), chapters(parts), foot, css())
 
 
 def _head(m: Findings) -> Html:
@@ -144,39 +127,20 @@ def _curves(m: Findings) -> Html:
         )
     if word == "error":
         note += " The error is the mean of squared differences of grey values, 0 black and 1 white."
-    charts = [element("figure", Html(curve_on_page(m.points, kind))) for kind in m.charts]
+    kinds = kinds_of(m.points)
+    charts = [element("figure", Html(curve_on_page(m.points, kind))) for kind in kinds]
     every = ceil(len(m.points) / MOST_EPOCHS)
     shown = [p for i, p in enumerate(m.points) if (i + 1) % every == 0 or p is m.points[-1]]
-    columns = [f"{part}{kind}" for part in ("", "val_") for kind in m.charts]
+    columns = [f"{part}{kind}" for part in ("", "val_") for kind in kinds]
     said = {key: share if key.endswith("accuracy") else number for key in columns}
     rows = [[str(p.epoch), *(said[key](getattr(p, key)) for key in columns)] for p in shown]
-    heads = [f"{part} {kind}" for part in ("training", "validation") for kind in m.charts]
+    heads = [f"{part} {kind}" for part in ("training", "validation") for kind in kinds]
     numbers = element("div", table(["epoch", *heads], rows, numeric=range(5)), class_="tall")
     return joined(
-        element("p", describe(m.points, m.charts[-1])),
+        element("p", describe(m.points, kinds[-1]), class_="soft small"),
         element("div", *charts, class_="charts"),
         element("p", note, class_="soft small"),
         details("The numbers", scrolling("Numbers of each epoch", numbers)),
-    )
-
-
-def _filters(filters: Filters) -> Html:
-    figures = []
-    for i in range(len(filters.weight)):
-        pixels = filters.pixels(i)
-        shown = image(pixels, filters.describe(i), room=80)
-        figures.append(element("figure", shown, element("figcaption", str(i))))
-    limit = f"{filters.limit:.3g}"
-    ramp = element("img", src=data_uri(png(filters.ramp)), alt=f"Scale of colours: {filters.legend}")
-    marks = [element("span", mark) for mark in (f"−{limit}", "0", f"+{limit}")]
-    _, channels, height, width = filters.weight.shape
-    size = f"{height} × {width}" + (f", {channels} channels" if channels > 1 else "")
-    words = f"{filters.shown} of layer {filters.layer}, {size}, as they lie on the image, all on one scale: "
-    words += f"{filters.legend}."
-    return joined(
-        element("p", words),
-        element("div", ramp, *marks, class_="legend"),
-        element("div", *figures, class_="tiles small-ones"),
     )
 
 

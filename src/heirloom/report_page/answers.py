@@ -5,19 +5,15 @@ from typing import Any
 
 from torch import Tensor
 
-from heirloom.documents import Html, Section, element, joined, scrolling, table
+from heirloom.documents import Html, element, joined, scrolling, table
 from heirloom.figures.confusion import (
     MOST_CLASSES,
     Confusion,
-    confusion_in,
     confusions,
     tints,
 )
-from heirloom.figures.mistakes import Mistake, mistakes_sheet, percent
-from heirloom.figures.palette import LIGHT
+from heirloom.figures.mistakes import Mistake, percent
 from heirloom.figures.pixels import image_pixels
-from heirloom.figures.reliability import describe_reliability, reliability_in
-from heirloom.figures.writing import png_on_white, svg_on_white
 from heirloom.measures import class_counts, measure_of, wilson
 from heirloom.report_page.calibration import calibration_part
 from heirloom.report_page.parts import image, many, share, share_range, share_start
@@ -89,35 +85,15 @@ class Answers:
         beside.sort(key=lambda each: each["difference"] is None)
         return [*lines, *(each["text"] for each in beside[:1])]
 
-    def sections(self, learned: list[Section]) -> list[Section]:
-        """What it learned, confusions, mistakes, calibration and classes."""
+    def parts(self) -> dict[str, Html]:
+        """Confusions, mistakes, calibration and classes."""
         found = self.evaluation.get("calibration")  # evaluations of before have none
-        believed = [Section("calibration", "Calibration", calibration_part(found))] if found else []
-        return [
-            *learned,
-            Section("confusion", "Confusions", _confusion(self)),
-            Section("mistakes", "Worst mistakes", _mistakes(self)),
-            *believed,
-            Section("classes", "Class by class", _classes(self)),
-        ]
-
-    def pictures(self, title: str) -> dict[str, bytes | None]:
-        """Files; None where there is no such picture."""
-        worst, counts = self.mistakes[: len(self.mistaken)], self.evaluation["confusion"]
-        found = self.evaluation.get("calibration")
-        files: dict[str, bytes | None] = dict.fromkeys(("calibration.svg", "confusion.svg", "mistakes.png"))
-        if found:
-            chart = reliability_in(LIGHT, found["reliability"], title)
-            words = describe_reliability(found["reliability"])
-            files["calibration.svg"] = svg_on_white(chart, title, words, "calibration")
-        if len(self.classes) <= MOST_CLASSES:
-            chart = confusion_in(LIGHT, counts, self.classes, title)
-            words = f"{self.text} of the test images are answered right."
-            files["confusion.svg"] = svg_on_white(chart, title, words, "confusion")
-        if worst:
-            sheet = mistakes_sheet(title, self.mistaken, worst, len(self.mistakes))
-            files["mistakes.png"] = png_on_white(sheet, title)
-        return files
+        return {
+            "confusion": _confusion(self),
+            "mistakes": _mistakes(self),
+            **({"calibration": calibration_part(found)} if found else {}),
+            "classes": _classes(self),
+        }
 
 
 def _confusion(m: Answers) -> Html:
@@ -204,7 +180,7 @@ def _mistakes(m: Answers) -> Html:
     which = f"The worst {n} of {total:,}" if n < total else many(n, "image") + ", all that there are"
     words = f"{which}, as the network sees them: true → answered, and below the probabilities that it gave "
     words += "to the true class and to what it said. The least probable truth comes first."
-    return joined(element("p", words), element("div", *figures, class_="tiles"))
+    return joined(element("p", words, class_="soft small"), element("div", *figures, class_="tiles"))
 
 
 def _classes(m: Answers) -> Html:

@@ -41,7 +41,7 @@ def calibration_part(found: Mapping[str, Any]) -> Html:
         "less is better."
     )
     return joined(
-        element("p", words),
+        element("p", words, class_="soft small"),
         element("div", element("figure", Html(reliability_on_page(bins))), class_="charts"),
         element("dl", *facts, class_="facts"),
         element("p", note, class_="soft small"),

@@ -3,14 +3,15 @@
 from math import floor
 
 from heirloom.documents import Html, element
-from heirloom.figures.pixels import Pixels, data_uri, png, zoom
+from heirloom.figures.pixels import Pixels, data_uri, shrunk, zoom
 
 
 def image(pixels: Pixels, alt: str, room: int) -> Html:
-    """An image at a whole multiple of its size, so that its pixels are square."""
+    """An image at a whole multiple of its size, so that its pixels are square; a large one made smaller."""
     height, width = zoom(pixels.shape[:2], room)
     crisp = "crisp" if width >= pixels.shape[1] else None
-    return element("img", src=data_uri(png(pixels)), alt=alt, width=width, height=height, class_=crisp)
+    source = data_uri(shrunk(pixels, 2 * width, 2 * height))
+    return element("img", src=source, alt=alt, width=width, height=height, class_=crisp)
 
 
 def share_range(value: float, interval: tuple[float, float], start: int) -> Html:

@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from heirloom.documents import Html, Section, element, joined, scrolling, table
+from heirloom.documents import Html, element, joined, scrolling, table
 from heirloom.figures.pixels import image_pixels
-from heirloom.figures.reconstructions import Example, chosen, reconstructions_sheet
-from heirloom.figures.writing import png_on_white
+from heirloom.figures.reconstructions import Example, chosen
 from heirloom.measures import ERROR
 from heirloom.report_page.parts import image, many
 
@@ -53,18 +52,9 @@ class Reconstructions:
             element("p", f"{many(value['n'], 'image')}, ", element("code", metric), class_="soft"),
         )
 
-    def sections(self, learned: list[Section]) -> list[Section]:
-        """Examples, what it learned, and the error of each class."""
-        return [
-            Section("reconstructions", "Reconstructions", _examples(self)),
-            *learned,
-            Section("classes", "Class by class", _classes(self.ranked)),
-        ]
-
-    def pictures(self, title: str) -> dict[str, bytes | None]:
-        """Files; None where there is no such picture."""
-        sheet = reconstructions_sheet(title, chosen(self.ranked), self.images, self.made)
-        return {"reconstructions.png": png_on_white(sheet, title)}
+    def parts(self) -> dict[str, Html]:
+        """Examples, and the error of each class."""
+        return {"reconstructions": _examples(self), "classes": _classes(self.ranked)}
 
 
 def _examples(m: Reconstructions) -> Html:
@@ -75,7 +65,7 @@ def _examples(m: Reconstructions) -> Html:
         words += (
             f"Half of the images are below {statistics.median(errors):.3g}, nine in ten below {tenth:.3g}."
         )
-    parts = [element("p", words)]
+    parts = [element("p", words, class_="soft small")]
     pictures = iter(zip(m.images, m.made, strict=True))
     for name, examples in chosen(m.ranked).items():
         figures = []
@@ -95,7 +85,7 @@ def _examples(m: Reconstructions) -> Html:
                     caption,
                 )
             )
-        parts += [element("h3", name), element("div", *figures, class_="tiles pairs-of-images")]
+        parts += [element("h4", name), element("div", *figures, class_="tiles pairs-of-images")]
     return joined(*parts)
 
 
