@@ -32,7 +32,7 @@ static void look_up_row(const uint8_t *from, long count, const table *t, float *
 {
     const many front = BY_TURNS, back = front + (uint8_t)32;
     for (long x = 0; x < count; x += 64) {
-        many at, found[4], number[4];
+        many at, found[4];
         memcpy(&at, from + x, sizeof at);
         const many upper = (many)(at > 127);
         UNROLL
@@ -42,10 +42,10 @@ static void look_up_row(const uint8_t *from, long count, const table *t, float *
         UNROLL
         for (int k = 0; k < 4; k++) {
             const many half = k < 2 ? front : back; /* first and third, second and fourth bytes, then all by turns */
-            number[k] = __builtin_shuffle(__builtin_shuffle(found[0], found[2], half),
-                                          __builtin_shuffle(found[1], found[3], half), k % 2 ? back : front);
+            const many number = __builtin_shuffle(__builtin_shuffle(found[0], found[2], half),
+                                                  __builtin_shuffle(found[1], found[3], half), k % 2 ? back : front);
+            memcpy(to + x + 16 * k, &number, sizeof number);
         }
-        memcpy(to + x, number, sizeof number);
     }
 }
 
