@@ -49,19 +49,21 @@ static void look_up_row(const uint8_t *from, long count, const table *t, float *
     }
 }
 
-/* Past the caches, where whole lines of them are written: a batch is larger, and what it was is not read before.
-   The counter of pieces that are done puts it in order for other threads. */
-static void put(float *to, const float *from, long count)
+/* Past the caches, in whole lines of them: a batch is larger, and what was there before is not read. The counter of
+   pieces that are done puts it in order for other threads. */
+static void put(float *restrict to, const float *restrict from, long count)
 {
     typedef float __attribute__((vector_size(64))) line;
-    if ((uintptr_t)to % sizeof(line) || count % 16)
-        memcpy(to, from, sizeof(float) * (size_t)count);
-    else
-        for (long i = 0; i < count; i += 16) {
-            line next;
-            memcpy(&next, from + i, sizeof next);
-            __builtin_ia32_movntps512(to + i, next);
-        }
+    long i = 0;
+    for (; i < count && (uintptr_t)(to + i) % sizeof(line); i++)
+        to[i] = from[i];
+    for (; i + 16 <= count; i += 16) {
+        line next;
+        memcpy(&next, from + i, sizeof next);
+        __builtin_ia32_movntps512(to + i, next);
+    }
+    for (; i < count; i++)
+        to[i] = from[i];
 }
 
 /* Rows of all channels, each padded, are looked up. */
