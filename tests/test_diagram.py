@@ -1,11 +1,14 @@
 """The picture diagram: its numbers beside the summary, its labels beside one another, and its three ways."""
 
+import itertools
 import json
 import xml.etree.ElementTree as ET
 
 import pytest
 import torch
 from conftest import Call
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from heirloom.accounting import summary
@@ -20,6 +23,7 @@ from heirloom.figures.architecture import (
     layers_of,
     of_one_form,
 )
+from heirloom.figures.arranging import narrowest, split
 from heirloom.figures.diagram import idiom_of, picture
 from heirloom.figures.drawing import draw
 from heirloom.figures.palette import LIGHT
@@ -287,3 +291,31 @@ def test_the_command(heirloom, tmp_path):
     done = heirloom("draw", "diagram", "lenet5", "--image", "x.png", "-o", "b.svg")
     assert (done.returncode, done.stdout) == (2, "")
     assert "the picture diagram has no use for --image" in done.stderr
+
+
+SIDES = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=7)
+
+
+@given(SIDES, st.integers(1, 90))
+def test_columns_are_as_narrow_and_as_low_as_can_be(sizes, highest):
+    """Beside all ways to cut a series into consecutive parts."""
+    n = len(sizes)
+
+    def wide(parts):
+        return sum(max(sizes[i][0] for i in part) + 3 for part in parts)
+
+    def tallest(parts):
+        return max(sum(sizes[i][1] + 2 for i in part) for part in parts)
+
+    ways = []
+    for cuts in itertools.product([False, True], repeat=n - 1):
+        ends = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), n]
+        ways.append([list(range(a, b)) for a, b in itertools.pairwise(ends)])
+    low = [p for p in ways if all(len(part) == 1 or tallest([part]) <= highest for part in p)]
+    found = narrowest(sizes, highest, 2, 3)
+    assert found in low
+    assert wide(found) == min(map(wide, low))
+    for count in range(1, n + 1):
+        found = split([high for _, high in sizes], count, 2)
+        assert found in ways
+        assert tallest(found) == min(tallest(p) for p in ways if len(p) <= count)

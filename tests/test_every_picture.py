@@ -176,7 +176,8 @@ def similarity(told):
 
 def top_patches(told):
     for each in told["maps"]:
-        yield "up to " + three(each["patches"][0]["value"])
+        yield f"map {each['map']}"
+        yield three(each["patches"][0]["value"])
 
 
 def saliency(told):

@@ -1,19 +1,24 @@
 """Pictures: their pixels and marks against the numbers that they show."""
 
 import io
+import warnings
 import xml.etree.ElementTree as ET
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
+from heirloom.figures.canvas import fitted_title, width_of
+from heirloom.figures.charts import style_in
 from heirloom.figures.confusion import confusion_in, confusions, tints
 from heirloom.figures.curves import Point, curve_on_page, curves_in, describe
 from heirloom.figures.filters import MOST, first_filters
-from heirloom.figures.mistakes import mistakes_sheet, percent, worst_mistakes
+from heirloom.figures.mistakes import Mistake, mistakes_sheet, percent, worst_mistakes
 from heirloom.figures.palette import LIGHT
 from heirloom.figures.pixels import diverging, image_pixels, zoom
 from heirloom.figures.writing import png_on_white, svg_on_white
@@ -234,3 +239,35 @@ def test_images_and_sizes():
 )
 def test_percent_does_not_overstate(share, text):
     assert percent(share) == text
+
+
+# Words that come from outside ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bold", [False, True])
+@pytest.mark.parametrize("text", ["cat", "三毛猫", "संख्या", "🐈 cat", "Übergrößenträger", "ספרה שתיים"])
+def test_no_line_is_wider_than_it_was_measured(text, bold):
+    """Beside what matplotlib draws, a box for each letter that the font lacks."""
+    with style_in(LIGHT), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        figure = Figure(figsize=(10, 2), dpi=72)
+        drawn = figure.text(0.1, 0.5, text, fontsize=40, fontweight="bold" if bold else "normal")
+        wide = drawn.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width
+    assert wide - 2 <= width_of(text, 40, bold) <= 1.25 * wide + 8
+
+
+def test_a_long_name_leaves_room_for_what_is_shown():
+    title = fitted_title("a_run_" * 20 + ": its worst mistakes", 30, 800)
+    assert title.startswith("a_run_a_run_")
+    assert title.endswith("…: its worst mistakes")
+    assert width_of(title, 30, bold=True) <= 800
+    assert fitted_title("run: its worst mistakes", 30, 800) == "run: its worst mistakes"
+    for given in ("x" * 200, "x: " + "y" * 200, ": " + "y" * 200):
+        assert width_of(fitted_title(given, 30, 800), 30, bold=True) <= 800
+
+
+@pytest.mark.parametrize(("answer", "line"), [("dog", "cat → dog"), ("כלב", "\N{LEFT-TO-RIGHT MARK}→ כלב")])
+def test_arrows_point_to_what_was_answered(answer, line):
+    """Text from right to left would turn the line round, and the arrow with it would point to the truth."""
+    sheet = mistakes_sheet("t", torch.zeros(1, 1, 8, 8), [Mistake(0, "cat", answer, 0.1, 0.9)], 1)
+    assert line in [words.text for words in sheet.words()]

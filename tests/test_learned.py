@@ -177,6 +177,9 @@ def test_similar_filters():
     assert found.pairs[-1][:2] == (4, 5)
     assert sorted(found.order) == list(range(9))
     assert abs(found.order.index(2) - found.order.index(7)) == 1
+    shown = [[pair[2] for pair in pairs] for pairs in (found.nearest, found.farthest)]
+    assert min(shown[0]) > 0 > max(shown[1])
+    assert shown == [sorted(shown[0], reverse=True), sorted(shown[1])]
 
 
 # Patches ----------------------------------------------------------------------------------------------

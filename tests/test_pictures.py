@@ -111,7 +111,12 @@ def test_chart_of_gradients():
     ]
     svg = file_on_white(chart(curves, "3 images"), "svg")
     words = texts(svg)
-    assert {"one  5 × 10⁻¹⁰", "two  0.25", "one untrained  0", "close  0.25"} <= set(words)
+    assert {
+        "one\N{NO-BREAK SPACE} 5 × 10⁻¹⁰",
+        "two\N{NO-BREAK SPACE} 0.25",
+        "one untrained\N{NO-BREAK SPACE} 0",
+        "close\N{NO-BREAK SPACE} 0.25",
+    } <= set(words)
     assert any("mean of 3 images; dashed: untrained" in text for text in words)
     root = ET.fromstring(svg)
     heights = {}
@@ -136,14 +141,14 @@ def test_equal_curves_are_named_together():
     ]
     figure = chart(curves, "3 images")
     words = texts(file_on_white(figure, "svg"))
-    assert "two  0.25" in words
-    assert f"one = again, {'x' * 18}…  10⁻⁴" in words
+    assert "two\N{NO-BREAK SPACE} 0.25" in words
+    assert f"one = again, {'x' * 18}…\N{NO-BREAK SPACE} 10⁻⁴" in words
     assert len(figure.axes[0].lines) == 2
 
 
 def test_the_name_of_one_network_drawn_twice():
     curves = [Curve("rnn", "rnn", False, [0.5, 1.0])] * 2
-    assert "rnn = rnn  0.5" in texts(
+    assert "rnn = rnn\N{NO-BREAK SPACE} 0.5" in texts(
         file_on_white(chart([*curves[:1], Curve(**vars(curves[0]))], "1"), "svg")
     )
 

@@ -3,6 +3,7 @@
 So VGG's table, GoogLeNet's modules and ResNet's blocks are drawn, each from its graph alone.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ from heirloom.figures.canvas import Canvas, Point, fitted, width_of
 from heirloom.figures.volumes import heading, layer_element
 
 BOLD, TEXT = 14.0, 13.0
-_LINE, _STEP, _APART, _GUTTER = 18.0, 17.0, 11.0, 36.0
+_LINE, _STEP, _APART, _GUTTER = 17.0, 14.0, 10.0, 30.0
 _MARGIN, _HEAD = 44.0, 104.0
 _MOST = 300.0
 """Width of a line of text at most."""
@@ -95,11 +96,12 @@ def _arranged(items: Series, around: _Around) -> tuple[float, list[list[int]]]:
         narrowest(sizes, slack * high, _STEP, _GUTTER) for high in lowest for slack in (1.0, 1.05, 1.1, 1.2)
     ]
     best: tuple[float, list[list[int]]] = (0.0, [])
-    for parts in (*even, *uneven):
-        wide, high = _extent(parts, sizes)
-        scale = min(1600 / max(wide, 520), 900 / high)
-        if scale > best[0] * 1.02:
-            best = (scale, parts)
+    for better, tried in ((1.02, even), (1.1, uneven)):
+        for parts in tried:
+            wide, high = _extent(parts, sizes)
+            scale = min(1600 / max(wide, 520), 900 / high)
+            if scale > best[0] * better:
+                best = (scale, parts)
     return best
 
 
@@ -229,7 +231,8 @@ def _frame_words(item: Item, around: _Around) -> str:
     if isinstance(item, Repeat):
         names = [_name(copy) for copy in item.copies]
         between = ", " if len(names) == 2 else " … "
-        span = f"{names[0]}{between}{names[-1]}" if names[0] != names[-1] else names[0]
+        last = names[-1].removeprefix(re.sub(r"[^._]*$", "", names[0]))  # conv3_x.1 … 3
+        span = f"{names[0]}{between}{last}" if names[-1] != names[0] else names[0]
         return "  ".join(part for part in (f"× {len(item.copies)}", span, told) if part)
     name = _prefix(layers).rstrip(".")
     if around.prefix and name:

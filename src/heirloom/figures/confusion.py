@@ -74,9 +74,9 @@ def _chart(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str, 
     k, longest = len(names), max(width_of(name, _LETTERS) for name in names) / 72
     # In inches: a cell, the margin for the names of the rows, and the heights above the matrix.
     counts = max(len(f"{count:,}") for row in matrix for count in row)
-    cell, left = max(0.44 if k <= 15 else 0.34, 0.1 + 0.09 * counts), 0.8 + longest
+    cell, left = max(0.44 if k <= 15 else 0.34, 0.12 + 0.09 * counts), 0.8 + longest
     turned = 90 if longest > cell - 0.06 else 0
-    above = 1.35 + (longest if turned else 0)
+    above = 1.15 + (longest if turned else 0.1)
     width, height = max(left + k * cell + 0.35, 5.4), above + k * cell + 0.75
     wrong = sum(c.count for c in confusions(matrix))
     figure = Figure(figsize=(width, height))

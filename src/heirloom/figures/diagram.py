@@ -21,6 +21,8 @@ Idiom = Literal["stacked maps", "boxes", "columns"]
 
 _SHORT, _SMALL, _FEW = 10, 64, 128
 """Layers with weights of a short chain; the longest side and the most maps of small ones."""
+_WIDE = 1440
+"""Width from which a chain is drawn narrower."""
 
 
 def picture(asked: Asked) -> Picture:
@@ -64,7 +66,11 @@ def drawing(layers: list[Layer], idiom: Idiom, title: str, subtitle: str) -> Can
     """The drawing in this way."""
     if idiom == "columns":
         return columns(blocks_of(layers), title, subtitle)
-    return (stacked if idiom == "stacked maps" else boxed)(volumes_of(layers), title, subtitle)
+    draw = stacked if idiom == "stacked maps" else boxed
+    canvas = draw(volumes_of(layers), title, subtitle)
+    if canvas.width > _WIDE:
+        canvas = draw(volumes_of(layers, narrow=True), title, subtitle)
+    return canvas
 
 
 def _numbers(layer: Layer) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def _words_for(curve: Curve, curves: Sequence[Curve]) -> str:
     if len(same) > 1:
         others = ", ".join(dict.fromkeys(c.label for c in same[1:]))
         names = f"{names} = {short(others, _LONGEST)}"
-    return f"{names}  {power(curve.relative[0])}"
+    return f"{names}\N{NO-BREAK SPACE} {power(curve.relative[0])}"
 
 
 def _words(curves: Sequence[Curve], images: str) -> str:

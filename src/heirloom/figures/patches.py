@@ -111,8 +111,8 @@ def picture(asked: Asked) -> Picture:
     title = f"{subject.label}: what excites {row.name}"
     seen = " × ".join(map(str, row.receptive_field or ()))
     words = (
-        f"The nine patches of {seen} pixels to which each map answers most, among {where} test images of "
-        f"{short_name(data)}"
+        f"The nine patches of {seen} pixels to which each map answers most, and its largest answer; {where} "
+        f"test images of {short_name(data)}"
     )
     numbers = {
         "layer": row.name,
@@ -182,7 +182,7 @@ def _drawn(title: str, words: str, found: dict[int, list[Patch]], images: Tensor
     for place, (which, patches) in enumerate(found.items()):
         x = MARGIN + place % across * block
         page.y = top
-        page.section(f"map {which}", f"up to {number(patches[0].value)}", x=x, room=block - 2)
+        page.section(f"map {which}", number(patches[0].value), x=x, room=block - 2)
         shown = []
         for patch in patches:
             pixels = image_pixels(images[patch.image].numpy())

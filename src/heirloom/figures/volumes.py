@@ -18,6 +18,8 @@ NAME, TEXT, GAP = 17.0, 14.0, 22.0
 _LONGEST = 24
 """Letters of a line of text at most."""
 _MARGIN, _HEAD = 44.0, 108.0
+_SMALLER = 0.8
+"""What a drawing is reduced by where there are many side by side."""
 
 
 @dataclass
@@ -29,12 +31,14 @@ class Volume:
         maps: How many; 0 for a vector.
         size: (H, W) of a map, or the length of a vector.
         towers: In how many parts it is drawn.
+        narrow: Whether there are many beside it, so that words stand below one another.
     """
 
     layer: Layer
     maps: int
     size: tuple[int, ...]
     towers: int = 1
+    narrow: bool = False
     x: float = 0.0
     wide: float = 0.0
 
@@ -53,8 +57,9 @@ class Volume:
         if self.layer.kind == "input":
             return ()
         words = [w.replace("_", " ") for w in (*self.layer.squashes, *self.layer.norms)]
-        weights = f"{self.layer.parameters:,} parameters" if self.layer.parameters else ""
-        return tuple(line for line in (*_in_lines(self.layer.does), ", ".join(words), weights) if line)
+        weights = [f"{self.layer.parameters:,}", "parameters"] if self.layer.parameters else []
+        weights = weights if self.narrow else [" ".join(weights)]
+        return tuple(line for line in (*_in_lines(self.layer.does), ", ".join(words), *weights) if line)
 
     def room(self) -> float:
         """Width of its widest line."""
@@ -81,14 +86,14 @@ def _cut(line: str) -> str:
     return fitted(line, 10, 10 * 0.62 * _LONGEST)
 
 
-def volumes_of(layers: Sequence[Layer]) -> list[Volume]:
+def volumes_of(layers: Sequence[Layer], narrow: bool = False) -> list[Volume]:
     """One for each layer; from one that is read in two groups to the last but one they have two towers."""
     made = []
     for layer in layers:
         size = layer.size or (1,)
         maps = size[0] if len(size) == 3 else 0
         shape = size[1:] if maps else (size if len(size) == 1 else (int(_product(size)),))
-        made.append(Volume(layer, maps, tuple(shape)))
+        made.append(Volume(layer, maps, tuple(shape), narrow=narrow))
     grouped = [i for i, volume in enumerate(made) if volume.layer.groups == 2]
     if grouped:
         first = grouped[0] - 1
@@ -145,7 +150,7 @@ Box = tuple[float, float, float, float]
 
 def _plane(v: Volume, side: int) -> tuple[float, float]:
     """Width and height of a map; small ones are drawn a little larger than they are."""
-    factor = _LARGEST * (max(v.size) / side) ** 0.8 / max(v.size)
+    factor = (_SMALLER if v.narrow else 1) * _LARGEST * (max(v.size) / side) ** 0.8 / max(v.size)
     return v.size[1] * factor, v.size[0] * factor
 
 
@@ -277,7 +282,7 @@ def _thick(v: Volume) -> float:
 def _high(v: Volume, side: int) -> float:
     if not v.maps:
         return min(30.0 + 8.0 * log2(max(v.size[0] / v.towers, 1)), 130.0)
-    tall = 0.79 * _TALL if v.towers == 2 else _TALL
+    tall = (_SMALLER if v.narrow else 1) * (0.79 * _TALL if v.towers == 2 else _TALL)
     return max(12.0, tall * float((v.size[0] / side) ** 0.36))
 
 

@@ -168,7 +168,8 @@ def _add_words(parent: ET.Element, words: Words, theme: Theme) -> None:
         given["transform"] = f"rotate(-90 {_n(words.x)} {_n(words.y)})"
     if words.struck:
         given["text-decoration"] = "line-through"
-    ET.SubElement(parent, "text", given).text = words.text
+    # Of two spaces a browser shows one.
+    ET.SubElement(parent, "text", given).text = words.text.replace("  ", "\N{NO-BREAK SPACE} ")
 
 
 def _n(value: float) -> str:
