@@ -424,6 +424,33 @@ def test_compiled_resizing_is_pillows_byte_by_byte(
             assert np.array_equal(found[i, channel].numpy(), wanted[:, ::-1] if parts[i][4] else wanted)
 
 
+@settings(max_examples=60)
+@given(
+    size=st.tuples(st.integers(2, 300), st.integers(2, 300)),
+    parts=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    pixel_by_pixel=st.booleans(),
+    white=st.booleans(),
+)
+def test_compiled_scaling_is_pytorchs_byte_by_byte(
+    size: tuple[int, int], parts: tuple[float, float], pixel_by_pixel: bool, white: bool
+) -> None:
+    if not find().startswith(NATIVE):
+        pytest.skip("no C compiler")
+    from heirloom.kernels.pixels import interpolated
+
+    pixels = np.random.default_rng(size).integers(255 * white, 256, (2, *size, 3), dtype=np.uint8)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    images = images if pixel_by_pixel else images.contiguous()
+    new = (2 + round(parts[0] * (size[0] - 2)), 2 + round(parts[1] * (size[1] - 2)))
+    with active(2):
+        found = interpolated(images, new)
+    assert found is not None
+    wanted = torch.nn.functional.interpolate(
+        images, new, mode="bilinear", align_corners=False, antialias=True
+    )
+    assert torch.equal(found, wanted)
+
+
 def test_compiled_resizing_refuses_what_is_outside() -> None:
     if not find().startswith(NATIVE):
         pytest.skip("no C compiler")

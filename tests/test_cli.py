@@ -478,6 +478,46 @@ def test_every_command_says_that_it_was_interrupted(heirloom: Heirloom, tmp_path
     assert (stopped.returncode, stopped.stdout, stopped.stderr) == (130, "", "interrupted\n")
 
 
+def test_a_place_that_is_taken_is_said_before_images_are_looked_at(
+    heirloom: Heirloom, tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heirloom.groundwork.load_data", lambda *_, **__: pytest.fail("it looks at images"))
+    (tmp_path / "file").touch()
+    for place in (finished_run, tmp_path, "file"):
+        done = heirloom("train", "lenet5_relu_max", "--data", "digits", "--out", place)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"heirloom: {place} exists: it ")
+
+
+def test_a_network_is_no_weights_file(heirloom: Heirloom) -> None:
+    done = heirloom("evaluate", "lenet5", "--data", "digits")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "that is a network without weights: name a run of it, or a weights file" in done.stderr
+
+
+class _Striking:
+    """Interrupts the program while Python makes a class, and turns that into an error of its own."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(20)
+
+
+def _make_a_class(*arguments: object, **options: object) -> None:
+    type("Made", (), {"part": _Striking()})
+
+
+def test_an_interruption_that_python_takes_for_an_error(
+    heirloom: Heirloom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heirloom.accounting.summary", _make_a_class)
+    monkeypatch.setattr("heirloom.training.train", _make_a_class)
+    stopped = heirloom("summary", "lenet5")
+    assert (stopped.returncode, stopped.stderr) == (130, "interrupted\n")
+    stopped = heirloom("train", "lenet5_relu_max", "--data", "digits")
+    assert (stopped.returncode, stopped.stderr.partition(";")[0]) == (130, "stopped before the first step")
+
+
 def test_names_that_the_system_refuses(heirloom: Heirloom, finished_run: Path) -> None:
     long = "a" * 300
     assert heirloom("evaluate", long).returncode == 4

@@ -385,14 +385,20 @@ def test_other_metrics_and_the_published_one(run, tmp_path):
     assert beside["text"] in words
     ten = answers(run) | {"metrics": {"top1@test:10view": best}}
     ten["published"] = {
-        "difference": 0.1,
+        "difference": best["value"] - 0.5,
+        "metric": "top1@test:10view",
+        "value": 0.5,
         "text": "published 50.00 % (top1@test:10view, x): 10.00 points more",
     }
     (path / "evaluations" / "test-10view.json").write_text(json.dumps(ten))
-    words = Page(report(path)).words[""]
+    page = Page(report(path))
+    words = page.words[""]
     assert f"top1@test:10view {100 * best['value']:.2f} %" in words
     assert "10.00 points more" in words
     assert "not compared" not in words
+    _, published, here = page.tables["published"][0]
+    assert published[:2] == ["published", "50.00 %"]
+    assert here[:2] == ["here", f"{100 * best['value']:.2f} %"]
 
 
 def test_an_evaluation_of_before(run, tmp_path):

@@ -6,6 +6,8 @@ import io
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -396,6 +398,32 @@ def test_a_defect_in_a_thread_is_heard_of(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         opened(tmp_path / ("3" * 64), broken).good(np.array([7]))
+
+
+ENDING = """
+import sys, time
+from pathlib import Path
+import torch
+from heirloom.data.store import Store
+
+def decode(row):
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        torch.nn.functional.interpolate(torch.rand(1, 3, 200, 200), 100, mode="bilinear", antialias=True)
+    return bytes(16)
+
+store = Store(Path(sys.argv[1]), (40, 1, 4, 4), decode, print)
+store.begin(range(40))
+time.sleep(0.2)
+"""
+
+
+def test_a_process_that_ends_waits_for_its_threads(tmp_path: Path) -> None:
+    """One that Python ends inside torch would end the process with an abort."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, tmp_path / "store"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_bad_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error.__cause__, KeyboardInterrupt):  # it came while Python made a class
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
         if isinstance(error, OSError):  # a full disk behind stdout, a name that is too long
             where, why = str(error.filename or ""), (error.strerror or str(error)).lower()
             refused = HeirloomError("E-disk", "cannot read or write", where=where, why=why)

@@ -115,7 +115,8 @@ def compare(
     Args:
         first: Run directory or weights file.
         second: Another.
-        data: As of `heirloom.evaluation.evaluate`; by default what the runs were trained on.
+        data: As of `heirloom.evaluation.evaluate`; by default what each run was trained on, wherever it lies:
+            images are told by what is in their files.
         split: Likewise.
         protocol: Likewise.
         model: As in `load_model`, for both.

@@ -19,7 +19,7 @@ def sha256(data: bytes) -> str:
 @contextlib.contextmanager
 def disk_errors(
     path: Path,
-    remedy: str = "free some space, then go on with: heirloom resume; what was saved before is intact",
+    remedy: str = "free some space and try again (a run: heirloom resume); what was saved before is intact",
     elsewhere: str = "choose another place",
 ) -> Iterator[None]:
     """Turn the operating system's refusals to write at ``path`` into one clear line.

@@ -209,16 +209,23 @@ def _acquire(lock: filelock.BaseFileLock, seconds: float, path: Path) -> None:
 
 
 def _claim(path: Path) -> Path:
+    check_free(path)
     with disk_errors(path):
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            # What a start leaves that was killed before its recipe counts as nothing.
-            taken = any(not _LEFT.fullmatch(found.name) for found in path.iterdir())
-        except FileExistsError:
-            taken = True
-    if taken:
-        raise _taken(path)
+        path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place for a run unless nothing is there, or an empty folder.
+
+    Raises:
+        HeirloomError: (``E-output-exists``) Something is; (``E-output-unwritable``) it cannot be read.
+    """
+    with disk_errors(path):
+        # What a start leaves that was killed before its recipe counts as nothing.
+        free = is_folder(path) and all(_LEFT.fullmatch(found.name) for found in path.iterdir())
+    if os.path.lexists(path) and not free:
+        raise _taken(path)
 
 
 _LEFT = re.compile(r"lock|versions\.json|start\.safetensors|\..+\.tmp")

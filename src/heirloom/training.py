@@ -27,7 +27,7 @@ from heirloom.kernels import native
 from heirloom.memory import keep_freed_memory
 from heirloom.models import faults_of, permitted
 from heirloom.recipes import Recipe, find_recipe, run_name
-from heirloom.runs import EventLog, Run, create_run
+from heirloom.runs import EventLog, Run, check_free, create_run
 from heirloom.weights import save_model, weights_path
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
@@ -91,6 +91,8 @@ def _train(
     start: Path | None = None,
 ) -> Iterator[Event]:
     place = _device(device)
+    if out is not None:
+        check_free(Path(out))  # before images are looked at, which may take long
     if place.type == "cpu":
         keep_freed_memory()
     if recipe.weights and not start:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.files import is_folder, read_regular, write_atomically
-from heirloom.models import create_model, permitted
+from heirloom.models import MODELS, create_model, permitted
 
 FORMAT = 3
 MEAN_IMAGE = "preprocess.mean_image"
@@ -137,6 +137,9 @@ def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
             "cannot read the weights",
             where=str(path),
             why=(error.strerror or str(error)).lower(),
+            remedy="that is a network without weights: name a run of it, or a weights file"
+            if str(path) in MODELS
+            else "name a run or a weights file",
         ) from error
     try:
         tensors = safetensors.torch.load(data)

@@ -51,7 +51,7 @@ def doctor(
         write(Table(title, ["class", *found.counts], rows, totals).render("text"))
         if found.smallest and found.middle and found.largest:
             sizes = [f"{w} x {h}" for h, w in (found.smallest, found.middle, found.largest)]
-            print(f"\nsizes: {sizes[0]} to {sizes[2]}, {sizes[1]} in the middle")
+            print(f"sizes: {sizes[0]} to {sizes[2]}, {sizes[1]} in the middle")
             for name, counts in (("formats", found.formats), ("pixels", found.modes)):
                 print(f"{name}: {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}")
         for finding in found.findings:

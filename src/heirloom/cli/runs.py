@@ -165,7 +165,11 @@ def _follow(
             metrics = run.read_json("evaluations/test-center.json")["metrics"]
             name, value = next(iter(metrics.items()))
             page = report(run.path, model)
-        except _Stopped:
+        except BaseException as error:
+            # Where Python makes a class, it turns what comes from a handler into an error of its own.
+            struck = interruption.at_once and interruption.signal
+            if not struck and not isinstance(error, _Stopped):
+                raise
             own = ["--model", model] if model and ":" in model else []
             data = [word for root in roots.used() for word in ("--data-root", str(root))]
             again = shlex.join(["heirloom", "resume", path, *own, *data])

@@ -19,6 +19,7 @@ from heirloom.data.preprocessing import Preprocess
 from heirloom.data.store import Missing, Store
 from heirloom.errors import HeirloomError
 from heirloom.images import open_image
+from heirloom.kernels import native
 
 VERSION = 2
 """Of what is stored: another one decodes anew."""
@@ -81,7 +82,8 @@ def _fitted(entry: Entry, digest: str, how: Preprocess, channels: int) -> memory
         return Missing((error.strerror or str(error)).lower(), ever=False)
     except HeirloomError as error:
         return Missing(error.why or error.what, ever=not isinstance(error.__cause__, MemoryError))
-    pixels = how.fit(image.unsqueeze(0))
+    with native.active(int(native.loaded())):  # the same bytes
+        pixels = how.fit(image.unsqueeze(0))
     if channels == 1:
         pixels = _grey(pixels) if len(image) > 1 else pixels[:, :1]
     return pixels.contiguous().numpy().data.cast("B")

@@ -79,7 +79,8 @@ def load(path: Path, fit: Preprocess | None = None, wait: bool = True, name: str
 
     Raises:
         HeirloomError: (``E-data``) There is nothing at ``path``; (``E-data-file``) it holds no classes of
-            images, or too many bad ones; (``E-disk``, ``E-output-unwritable``) they cannot be stored.
+            images, too many bad ones, or a folder that cannot be read; (``E-disk``, ``E-output-unwritable``)
+            they cannot be stored.
     """
     return of_listing(list_images(path), fit, wait, name)
 

@@ -9,6 +9,7 @@ What a row holds follows from the folder's name. So processes that fill one stor
 need no lock, and take from one another what is there already.
 """
 
+import atexit
 import contextlib
 import json
 import mmap
@@ -39,6 +40,8 @@ ELSEWHERE = "choose another cache folder: XDG_CACHE_HOME"
 REMEDY = f"free some space there, or {ELSEWHERE}"
 UNUSED_DAYS = 30
 """After so many days without use a store is removed, when another one is made."""
+LONGEST = 10.0
+"""Seconds that the end of the process waits for an image which a thread is at."""
 
 _ABSENT, _GOOD, _BAD = 0, 1, 2
 _THERE = 1 << 32
@@ -151,9 +154,11 @@ class Store:
         """Have threads at work, as long as there is any."""
         while self._left and self._workers < threads() and not self._failed and self._more():
             self._workers += 1
-            threading.Thread(
+            thread = threading.Thread(
                 target=_work, args=(weakref.ref(self),), name="heirloom-decoding", daemon=True
-            ).start()
+            )
+            _at_work.add(thread)
+            thread.start()
 
     def _more(self) -> bool:
         """Whether a row waits to be taken. Rows that are taken already are passed over."""
@@ -225,6 +230,16 @@ class Store:
 
 
 _setting = threading.Lock()
+_at_work: "weakref.WeakSet[threading.Thread]" = weakref.WeakSet()
+_ending = threading.Event()
+
+
+@atexit.register
+def _end() -> None:
+    """Wait for the images that threads are at: one that ends inside torch ends the process with a crash."""
+    _ending.set()
+    for thread in list(_at_work):
+        thread.join(LONGEST)
 
 
 def _work(store: "weakref.ref[Store]") -> None:
@@ -237,7 +252,7 @@ def _work(store: "weakref.ref[Store]") -> None:
         again = threading.Thread(target=torch.set_num_threads, args=(others,))
         again.start()
         again.join()
-    while (here := store()) is not None and here.one():
+    while not _ending.is_set() and (here := store()) is not None and here.one():
         del here
 
 

@@ -54,6 +54,8 @@ class Seen:
 def picture(asked: Asked) -> Picture:
     """One unit of one network; the one in the middle of the last convolution, if none is named.
 
+    Its window lies on the image that is asked for, else on the first test image of the data of a run.
+
     Raises:
         HeirloomError: (``E-argument``) There is no such layer or unit, or its field is not one window.
     """

@@ -11,6 +11,7 @@
 #include "product.h"
 #include "units.h"
 #include "windows.h"
+#include "levels.h"
 #include "pixels.h"
 #include "resizing.h"
 

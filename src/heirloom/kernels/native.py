@@ -34,6 +34,7 @@ HEADERS = (
     "product.h",
     "units.h",
     "windows.h",
+    "levels.h",
     "pixels.h",
     "resizing.h",
 )
@@ -104,10 +105,9 @@ class Resizes(Structure):
 
     _fields_ = (
         *(("images", c_int), ("channels", c_int)),
-        *(
-            (name, c_long)
-            for name in ("rows", "columns", "out_rows", "out_columns", "to_channel", "to_column")
-        ),
+        *((name, c_long) for name in ("rows", "columns", "out_rows", "out_columns")),
+        *((name, c_long) for name in ("from_image", "from_channel", "from_row", "from_column")),
+        *((name, c_long) for name in ("to_channel", "to_column", "short_weights")),
         *((name, c_void_p) for name in ("stored", "index", "boxes", "mirrored", "levels", "out", "work")),
     )
 
@@ -205,6 +205,11 @@ def library_for(x: Tensor) -> Library | None:
 def library_for_pixels() -> Library | None:
     """The library, where it is active: for stored grey values, of which nobody asks a gradient."""
     return _State.library if _now.threads else None
+
+
+def loaded() -> bool:
+    """Whether `find` has found the library already."""
+    return _State.library is not None
 
 
 def find() -> str:

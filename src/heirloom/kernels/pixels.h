@@ -47,40 +47,29 @@ typedef struct {
     float *out;              /* [images], each as its steps say */
 } crops;
 
-ALWAYS_INLINE void look_up_steps(const uint8_t *restrict from, long count, const float *restrict levels,
-                                 const long step, float *restrict to)
-{
-    UNROLL
-    for (long x = 0; x < count; x++)
-        to[x * step] = levels[from[x]];
-}
-
-static void look_up_row(const uint8_t *from, long count, const float *levels, long step, float *to)
-{
-    switch (step) { /* the same, with steps that the compiler knows */
-    case 1: look_up_steps(from, count, levels, 1, to); break;
-    case 3: look_up_steps(from, count, levels, 3, to); break;
-    case -1: look_up_steps(from, count, levels, -1, to); break;
-    case -3: look_up_steps(from, count, levels, -3, to); break;
-    default: look_up_steps(from, count, levels, step, to);
-    }
-}
-
 static void crop_block(const void *given, int n, int thread)
 {
     const crops *p = given;
     (void)thread;
-    const long image = (long)n * p->channels, row = p->out_columns * p->to_column;
-    const int64_t top = p->corners[2 * n], left = p->corners[2 * n + 1];
-    for (long y = 0; y < p->out_rows; y++) /* all channels of it, which may lie beside each other in the result */
+    const layout l = {p->channels, p->out_columns, p->to_channel, p->to_column};
+    const long image = (long)n * p->channels, next = padded(l.count);
+    uint8_t rows[l.channels * next];
+    table tables[l.channels];
+    for (int channel = 0; channel < p->channels; channel++)
+        tabulate(p->levels + 256 * (image + channel), tables + channel);
+    for (long y = 0; y < p->out_rows; y++) {
         for (int channel = 0; channel < p->channels; channel++) {
-            const long plane = p->index[n] * p->channels + channel;
-            const long step = p->mirrored[n] ? -p->to_column : p->to_column;
-            look_up_row(p->stored + (plane * p->rows + top + y) * p->columns + left, p->out_columns,
-                        p->levels + 256 * (image + channel), step,
-                        p->out + image * p->out_rows * p->out_columns + channel * p->to_channel + y * row +
-                            (step < 0 ? row + step : 0));
+            const long plane = p->index[n] * p->channels + channel, row = p->corners[2 * n] + y;
+            const uint8_t *restrict from = p->stored + (plane * p->rows + row) * p->columns + p->corners[2 * n + 1];
+            uint8_t *restrict to = rows + channel * next;
+            if (p->mirrored[n])
+                for (long x = 0; x < l.count; x++)
+                    to[x] = from[l.count - 1 - x];
+            else
+                memcpy(to, from, (size_t)l.count);
         }
+        look_up_rows(rows, tables, &l, p->out + (image * p->out_rows + y * l.to_column) * l.count);
+    }
 }
 
 void crop(const crops *p, int threads)

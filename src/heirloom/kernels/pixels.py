@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from heirloom.kernels.native import Crops, Pixels, Resizes, library_for, library_for_pixels
+from heirloom.kernels.native import Crops, Library, Pixels, Resizes, library_for, library_for_pixels
 
 
 def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
@@ -113,24 +113,52 @@ def resized(
         IndexError: There is no such image, or a box is not within it.
     """
     library = library_for_pixels()
-    if library is None or stored.device.type != "cpu" or not stored.is_contiguous():
+    if library is None or stored.device.type != "cpu":
         return None
-    _, channels, rows, columns = stored.shape
+    rows, columns = stored.shape[2:]
     if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
         raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
     within = boxes[:, :2].ge(0).all() & boxes[:, 2].le(columns).all() & boxes[:, 3].le(rows).all()
     if not bool(within & (boxes[:, 2:] > boxes[:, :2]).all()):
         raise IndexError(f"boxes outside of images of {rows} x {columns}")
+    return _resized(library, stored, index, boxes, mirrored, size, levels, layout)
+
+
+def interpolated(images: Tensor, size: tuple[int, int]) -> Tensor | None:
+    """Images scaled to ``size``, byte by byte as `torch.nn.functional.interpolate`, bilinear and antialiased.
+
+    None where native.c is not at hand. Shape: (B, C, S, T) uint8 become (B, C, H, W).
+    """
+    library = library_for_pixels()
+    if library is None or images.device.type != "cpu":
+        return None
+    count, _, rows, columns = images.shape
+    boxes = torch.tensor([[0.0, 0.0, columns, rows]] * count)
+    unturned = torch.zeros(count, dtype=torch.bool)
+    return _resized(library, images, torch.arange(count), boxes, unturned, size, short_weights=True)
+
+
+def _resized(
+    library: Library,
+    stored: Tensor,
+    index: Tensor,
+    boxes: Tensor,
+    mirrored: Tensor,
+    size: tuple[int, int],
+    levels: Tensor | None = None,
+    layout: torch.memory_format = torch.contiguous_format,
+    short_weights: bool = False,
+) -> Tensor:
     index, boxes, mirrored = index.contiguous(), boxes.contiguous(), mirrored.contiguous()
-    shape = (len(index), channels, *size)
+    shape = (len(index), stored.shape[1], *size)
     if levels is None:
         out, table = torch.empty(shape, dtype=torch.uint8), 0
     else:
         levels = levels.contiguous()
         out, table = torch.empty(shape, dtype=levels.dtype, memory_format=layout), levels.data_ptr()
     given = Resizes(
-        len(index), channels, rows, columns, *size, out.stride(1), out.stride(3), stored.data_ptr(),
-        index.data_ptr(), boxes.data_ptr(), mirrored.data_ptr(), table, out.data_ptr(), 0,
+        len(index), *stored.shape[1:], *size, *stored.stride(), out.stride(1), out.stride(3), short_weights,
+        stored.data_ptr(), index.data_ptr(), boxes.data_ptr(), mirrored.data_ptr(), table, out.data_ptr(), 0,
     )  # fmt: skip
     work = torch.empty(library("resize_size", given), dtype=torch.uint8)
     given.work = work.data_ptr()

@@ -1,9 +1,9 @@
-/* Boxes of stored images, brought to one size: across and then down, by a triangle that widens where pixels become
-   fewer, in whole numbers: byte by byte what Pillow's BILINEAR gives, first across, then down. */
+/* Boxes of images, brought to one size: across and then down, by a triangle that widens where pixels become fewer, in
+   whole numbers: byte by byte what Pillow's BILINEAR gives, first across, then down, or PyTorch's. */
 
 #include <math.h>
 
-#define PRECISION 22 /* bits behind the point of a weight: 255 of them fit into 32 bits */
+#define PRECISION 22 /* bits behind the point of a weight, Pillow's: 255 of them fit into 32 bits */
 #define AHEAD 8      /* rows that are asked of the memory before they are read */
 
 /* So many results beside each other are computed at once, from bytes that one instruction can bring into any order. */
@@ -26,8 +26,10 @@ typedef uint8_t fours __attribute__((vector_size(WIDE)));
 typedef struct {
     int images, channels;
     long rows, columns, out_rows, out_columns;
+    long from_image, from_channel, from_row, from_column; /* from a stored number to the next image's, ... */
     long to_channel, to_column; /* from a number of the result to the next channel's, the next column's */
-    const uint8_t *stored;   /* [any number of images][channels][rows][columns] */
+    long short_weights;      /* whether they have as many bits as fit into 16, as PyTorch's */
+    const uint8_t *stored;   /* any number of images */
     const int64_t *index;    /* of the images that are wanted */
     const float *boxes;      /* [images][4]: left, top, right, bottom, in pixels */
     const uint8_t *mirrored; /* [images], whether left and right are exchanged */
@@ -54,11 +56,12 @@ static int most_weights(long in, long out)
     return 2 * (int)ceil(scale < 1 ? 1 : scale) + 1;
 }
 
-/* No product is added to in one step (`volatile`): where a processor can, it rounds otherwise. */
-static void weigh(long in, float from, float to, long out, long most, window *windows, int *weights)
+/* The windows of all results. No product is added to in one step (`volatile`): where a processor can, it rounds
+   otherwise. Returns the largest weight. */
+static double weigh(long in, float from, float to, long out, long most, window *windows, double *weights)
 {
     const double scale = (double)(to - from) / (double)out, wide = scale < 1 ? 1 : scale, narrow = 1 / wide;
-    double found[most];
+    double largest = 0;
     for (long x = 0; x < out; x++) {
         const volatile double along = ((double)x + 0.5) * scale;
         const double centre = from + along;
@@ -66,7 +69,7 @@ static void weigh(long in, float from, float to, long out, long most, window *wi
         first = first < 0 ? 0 : first;
         last = last > in ? in : last;
         const long count = last - first < most ? last - first : most;
-        double sum = 0;
+        double *found = weights + x * most, sum = 0;
         for (long i = 0; i < count; i++) {
             const volatile double far = ((double)(i + first) - centre + 0.5) * narrow;
             const double apart = far < 0 ? -far : far;
@@ -74,9 +77,26 @@ static void weigh(long in, float from, float to, long out, long most, window *wi
             sum += found[i];
         }
         windows[x] = (window){(int)first, (int)count};
-        for (long i = 0; i < count; i++)
-            weights[x * most + i] = (int)(0.5 + (sum != 0 ? found[i] / sum : found[i]) * (1 << PRECISION));
+        for (long i = 0; i < count; i++) {
+            found[i] = sum != 0 ? found[i] / sum : found[i];
+            largest = found[i] > largest ? found[i] : largest;
+        }
     }
+    return largest;
+}
+
+/* Weights in whole numbers; returns the bits behind their point. */
+static int in_bits(const resizes *r, double largest, const window *windows, const double *weights, long most, long out,
+                   int *to)
+{
+    int bits = PRECISION;
+    if (r->short_weights)
+        for (bits = 0; bits < PRECISION && (int)(0.5 + largest * (1 << (bits + 1))) < 1 << 15; bits++)
+            ;
+    for (long x = 0; x < out; x++)
+        for (long i = x * most; i < x * most + windows[x].count; i++)
+            to[i] = (int)(0.5 + weights[i] * (1 << bits));
+    return bits;
 }
 
 /* The windows of a row of `in` numbers as `mix_across` takes them, perhaps from the last result to the first. */
@@ -112,13 +132,24 @@ static void collect(const window *windows, const int *weights, long most, long i
     }
 }
 
-#define HALF ((sums){0} + (1u << (PRECISION - 1))) /* no weight is below 0, the sum of a number's is 1 */
+#define HALF(bits) ((sums){0} + (1u << ((bits) - 1))) /* no weight is below 0, the sum of a number's is 1 */
+
+static const uint8_t *straight(const uint8_t *restrict row, long step, long count, uint8_t *restrict to)
+{
+    if (step == 3)
+        for (long x = 0; x < count; x++)
+            to[x] = row[3 * x];
+    else
+        for (long x = 0; x < count; x++)
+            to[x] = row[step * x];
+    return to;
+}
 
 /* A row of `count` times BESIDE results, from one of at least WIDE bytes. */
-static void mix_across(const uint8_t *row, const taps *t, long count, sums *restrict to)
+static void mix_across(const uint8_t *row, const taps *t, int bits, long count, sums *restrict to)
 {
     for (long x = 0; x < count; x++) {
-        sums sum = HALF;
+        sums sum = HALF(bits);
         do {
             fours bytes;
             memcpy(&bytes, row + t->first, sizeof bytes);
@@ -126,29 +157,30 @@ static void mix_across(const uint8_t *row, const taps *t, long count, sums *rest
             sum += (each & 255) * t->weights[0] + (each >> 8 & 255) * t->weights[1];
             sum += (each >> 16 & 255) * t->weights[2] + (each >> 24) * t->weights[3];
         } while (t++->more);
-        to[x] = sum >> PRECISION;
+        to[x] = sum >> bits;
     }
 }
 
 /* Rows become one row. */
-ALWAYS_INLINE void mix_few(const sums *const *rows, const int few, const int *weights, long count, sums *restrict to)
+ALWAYS_INLINE void mix_few(const sums *const *rows, const int few, const int *weights, int bits, long count,
+                           sums *restrict to)
 {
     for (long x = 0; x < count; x++) {
-        sums sum = HALF;
+        sums sum = HALF(bits);
         UNROLL
         for (int i = 0; i < few; i++)
             sum += rows[i][x] * (uint32_t)weights[i];
-        to[x] = sum >> PRECISION;
+        to[x] = sum >> bits;
     }
 }
 
-static void mix_down(const sums *const *rows, int few, const int *weights, long count, sums *to)
+static void mix_down(const sums *const *rows, int few, const int *weights, int bits, long count, sums *to)
 {
     switch (few) { /* the same, with all weights in registers */
-    case 2: mix_few(rows, 2, weights, count, to); break;
-    case 3: mix_few(rows, 3, weights, count, to); break;
-    case 4: mix_few(rows, 4, weights, count, to); break;
-    default: mix_few(rows, few, weights, count, to);
+    case 2: mix_few(rows, 2, weights, bits, count, to); break;
+    case 3: mix_few(rows, 3, weights, bits, count, to); break;
+    case 4: mix_few(rows, 4, weights, bits, count, to); break;
+    default: mix_few(rows, few, weights, bits, count, to);
     }
 }
 
@@ -163,9 +195,11 @@ typedef struct {
     taps *taps;
     window *columns, *rows;
     int *of_columns, *of_rows;
+    double *exact; /* weights before they are whole numbers */
     sums *mixed, *found; /* [channels][down], the last rows of each channel; a row of the result */
-    uint8_t *row;        /* the same row */
-    uint8_t *narrow;     /* a row of an image that has less than WIDE columns */
+    uint8_t *bytes;      /* and of all channels, */
+    table *tables;       /* looked up in these */
+    uint8_t *row;        /* of the image, where it does not lie so or has less than WIDE columns */
     long beside;         /* vectors of a row of these two */
     int across, down;    /* most weights of a number */
     long size;
@@ -188,10 +222,13 @@ static parts parts_of(const resizes *r, uint8_t *memory)
     p.rows = (window *)(memory + room(&p.size, (long)sizeof(window) * r->out_rows));
     p.of_columns = (int *)(memory + room(&p.size, (long)sizeof(int) * p.across * r->out_columns));
     p.of_rows = (int *)(memory + room(&p.size, (long)sizeof(int) * p.down * r->out_rows));
+    const long weights = p.across * r->out_columns, others = p.down * r->out_rows;
+    p.exact = (double *)(memory + room(&p.size, (long)sizeof(double) * (weights > others ? weights : others)));
     p.mixed = (sums *)(memory + room(&p.size, r->channels * p.down * row));
     p.found = (sums *)(memory + room(&p.size, row));
-    p.row = memory + room(&p.size, r->out_columns);
-    p.narrow = memory + room(&p.size, WIDE);
+    p.bytes = memory + room(&p.size, r->channels * padded(r->out_columns));
+    p.tables = (table *)(memory + room(&p.size, (long)sizeof(table) * r->channels));
+    p.row = memory + room(&p.size, r->columns + WIDE);
     return p;
 }
 
@@ -202,36 +239,40 @@ static void resize_block(const void *given, int n, int thread)
     const resizes *r = given;
     const parts p = parts_of(r, r->work + thread * resize_size(r, 1));
     const float *box = r->boxes + 4 * n;
-    weigh(r->columns, box[0], box[2], r->out_columns, p.across, p.columns, p.of_columns);
-    weigh(r->rows, box[1], box[3], r->out_rows, p.down, p.rows, p.of_rows);
+    double largest = weigh(r->columns, box[0], box[2], r->out_columns, p.across, p.columns, p.exact);
+    const int bits = in_bits(r, largest, p.columns, p.exact, p.across, r->out_columns, p.of_columns);
+    largest = weigh(r->rows, box[1], box[3], r->out_rows, p.down, p.rows, p.exact);
+    const int bits_down = in_bits(r, largest, p.rows, p.exact, p.down, r->out_rows, p.of_rows);
     collect(p.columns, p.of_columns, p.across, r->columns, r->out_columns, r->mirrored[n], p.taps);
+    const layout l = {r->channels, r->out_columns, r->to_channel, r->to_column};
+    const long image = (long)n * r->channels;
+    for (int channel = 0; channel < r->channels && r->levels; channel++)
+        tabulate(r->levels + 256 * (image + channel), p.tables + channel);
 
     int done = 0; /* rows of each channel */
     for (long y = 0; y < r->out_rows; y++) {
         const window *w = p.rows + y;
         for (done = done < w->first ? w->first : done; done < w->first + w->count; done++)
             for (int channel = 0; channel < r->channels; channel++) {
-                const long plane = (r->index[n] * r->channels + channel) * r->rows;
-                const uint8_t *row = r->stored + (plane + done) * r->columns;
-                for (long x = (long)box[0]; x < box[2]; x += 64)
-                    __builtin_prefetch(row + AHEAD * r->columns + x);
-                if (r->columns < WIDE)
-                    row = memcpy(p.narrow, row, (size_t)r->columns);
-                mix_across(row, p.taps, p.beside, p.mixed + (channel * p.down + done % p.down) * p.beside);
+                const uint8_t *row = r->stored + r->index[n] * r->from_image + channel * r->from_channel + done * r->from_row;
+                for (long x = (long)box[0] * r->from_column; x < box[2] * (float)r->from_column; x += 64)
+                    __builtin_prefetch(row + AHEAD * r->from_row + x);
+                if (r->from_column != 1 || r->columns < WIDE)
+                    row = straight(row, r->from_column, r->columns, p.row);
+                mix_across(row, p.taps, bits, p.beside, p.mixed + (channel * p.down + done % p.down) * p.beside);
             }
         for (int channel = 0; channel < r->channels; channel++) {
-            const long image = (long)n * r->channels, size = r->out_rows * r->out_columns;
             const sums *rows[p.down];
             for (int i = 0; i < w->count; i++)
                 rows[i] = p.mixed + (channel * p.down + (w->first + i) % p.down) * p.beside;
-            mix_down(rows, w->count, p.of_rows + y * p.down, p.beside, p.found);
+            mix_down(rows, w->count, p.of_rows + y * p.down, bits_down, p.beside, p.found);
 
-            const long to = image * size + channel * r->to_channel + y * r->out_columns * r->to_column;
-            as_bytes((const uint32_t *)p.found, r->out_columns, r->levels ? p.row : (uint8_t *)r->out + to);
-            if (r->levels)
-                look_up_row(p.row, r->out_columns, r->levels + 256 * (image + channel), r->to_column,
-                            (float *)r->out + to);
+            as_bytes((const uint32_t *)p.found, l.count,
+                     r->levels ? p.bytes + channel * padded(l.count)
+                               : (uint8_t *)r->out + ((image + channel) * r->out_rows + y) * l.count);
         }
+        if (r->levels)
+            look_up_rows(p.bytes, p.tables, &l, (float *)r->out + (image * r->out_rows + y * l.to_column) * l.count);
     }
 }
 

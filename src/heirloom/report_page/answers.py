@@ -1,6 +1,7 @@
 """What a report says of a network that classifies: accuracy, confusions, mistakes, class by class."""
 
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 from torch import Tensor
@@ -86,14 +87,39 @@ class Answers:
         return [*lines, *(each["text"] for each in beside[:1])]
 
     def parts(self) -> dict[str, Html]:
-        """Confusions, mistakes, calibration and classes."""
+        """What was published, confusions, mistakes, calibration and classes."""
         found = self.evaluation.get("calibration")  # evaluations of before have none
         return {
+            **_published(self),
             "confusion": _confusion(self),
             "mistakes": _mistakes(self),
             **({"calibration": calibration_part(found)} if found else {}),
             "classes": _classes(self),
         }
+
+
+def _published(m: Answers) -> dict[str, Html]:
+    """The published accuracy above that of the run, where the one can be compared with the other."""
+    for found in (m.evaluation, *m.others):
+        beside = found.get("published") or {"difference": None}
+        if beside["difference"] is None or not measure_of(beside["metric"]).percent:
+            continue
+        here = found["metrics"][beside["metric"]]
+        low, high = here["low"], here["high"]
+        start = max(0, floor(100 * min(low, beside["value"])) - 1)
+        rows = [
+            ["published", share(beside["value"]), share_range(beside["value"], None, start), ""],
+            [
+                "here",
+                share(here["value"]),
+                share_range(here["value"], (low, high), start),
+                f"{100 * low:.1f} to {100 * high:.1f}",
+            ],
+        ]
+        listed = table(["", beside["metric"], f"{start} to 100 %", "95 % interval"], rows, numeric=(1, 3))
+        words = element("p", beside["text"], class_="soft small")
+        return {"published": joined(scrolling("Published and measured", listed), words)}
+    return {}
 
 
 def _confusion(m: Answers) -> Html:

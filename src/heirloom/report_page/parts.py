@@ -14,16 +14,18 @@ def image(pixels: Pixels, alt: str, room: int) -> Html:
     return element("img", src=source, alt=alt, width=width, height=height, class_=crisp)
 
 
-def share_range(value: float, interval: tuple[float, float], start: int) -> Html:
-    """A dot for a share, and a band for its interval, on a scale from ``start`` to 100 %."""
+def share_range(value: float, interval: tuple[float, float] | None, start: int) -> Html:
+    """A dot for a share, and a band for its interval if it has one, on a scale from ``start`` to 100 %."""
 
     def place(part: float) -> float:
         return 100 * (100 * part - start) / (100 - start)
 
-    low, high = interval
-    band = element("i", style=f"left:{place(low):.2f}%;width:{place(high) - place(low):.2f}%")
     dot = element("u", style=f"left:{place(value):.2f}%")
-    words = f"{100 * value:.1f} %, 95 % interval {100 * low:.1f} to {100 * high:.1f}"
+    band, words = Html(), f"{100 * value:.1f} %"
+    if interval:
+        low, high = interval
+        band = element("i", style=f"left:{place(low):.2f}%;width:{place(high) - place(low):.2f}%")
+        words += f", 95 % interval {100 * low:.1f} to {100 * high:.1f}"
     return element("span", band, dot, class_="range", role="img", aria_label=words)
 
 

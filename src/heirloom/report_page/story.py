@@ -73,6 +73,11 @@ STORY = {
     ),
     "How good it is": (
         Part(
+            "published",
+            "Beside the publication",
+            "Look whether the published value lies in the band: then the difference may be chance.",
+        ),
+        Part(
             "confusion",
             "Confusions",
             "Look beside the diagonal: which classes it takes for one another, and whether both ways.",
