@@ -1,5 +1,6 @@
 """The pictures shares, connections and receptive-field: their numbers found in other ways."""
 
+import copy
 import itertools
 import json
 import xml.etree.ElementTree as ET
@@ -10,14 +11,16 @@ import torch
 from torch import nn
 
 from heirloom.accounting import summary
+from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.figures.canvas import Shape
 from heirloom.figures.connections import picture as connections
 from heirloom.figures.drawing import draw
-from heirloom.figures.picture import Asked, fresh
+from heirloom.figures.picture import Asked, Subject, fresh
 from heirloom.figures.receptive import effective, mean_gradient
 from heirloom.figures.receptive import picture as receptive
 from heirloom.figures.shares import MOST, shares_of
+from heirloom.figures.shares import picture as shares
 from heirloom.layers import TableConv2d
 from heirloom.tracing import trace
 
@@ -60,6 +63,30 @@ def test_shares_of_alexnet(tmp_path):
                 rows["fc6"]["parameters"] / numbers["totals"]["parameters"]
             )
             assert widths[name][side] / widths["fc6"][0] == pytest.approx(want, abs=1e-3)
+
+
+class Squeezing(nn.Sequential):
+    """More layers than are shown one by one, each block of a convolution and a full connection."""
+
+    input_size = (4, 6, 6)
+
+    def __init__(self, nested):
+        pair = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Linear(6, 6)
+        blocks = [nn.Sequential(*copy.deepcopy(pair)) for _ in range(20)]
+        super().__init__(*(blocks if nested else itertools.chain(*blocks)))
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_shares_of_kinds_do_not_depend_on_what_is_shown_together(nested):
+    subject = Subject("it", "it", {}, Squeezing(nested).eval(), Preprocess((4, 6, 6)))
+    parameters = 20 * (4 * 4 * 9 + 4), 20 * 8, 20 * (6 * 6 + 6)
+    macs = 20 * 4 * 4 * 9 * 36, 20 * 4 * 6 * 36
+    said = [
+        f"{100 * parameters[place] / sum(parameters):.1f} % of the weights, {100 * work / sum(macs):.1f} %"
+        for place, work in ((0, macs[0]), (2, macs[1]))
+    ]
+    words = shares(Asked([subject])).description
+    assert words == f"Convolutions: {said[0]} of the work; full connections: {said[1]} of the work."
 
 
 def test_table_of_c3():

@@ -80,7 +80,7 @@ class Comparison:
         verdict = f"the second is {self.verdict}" if self.p < LEVEL else "no difference beyond chance"
         interval = f"{sizes[0]}{unit}, 95 % {sizes[1]} to {sizes[2]}"
         what = f"{self.metric} {first} and {second} ({self.n:,} images)"
-        return f"{what}: {interval}{counts}; p = {_p(self.p)}: {verdict}"
+        return f"{what}: {interval}{counts}; {_p(self.p)}: {verdict}"
 
     def as_dict(self) -> dict[str, Any]:
         """The documented JSON form, schema 1."""
@@ -245,7 +245,7 @@ def mean_difference(differences: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _p(p: float) -> str:
-    return f"{p:.2g}" if p >= 1e-4 else "below 0.0001"
+    return f"p = {p:.2g}" if p >= 1e-4 else "p below 0.0001"
 
 
 def _refused(why: str, remedy: str = "") -> HeirloomError:

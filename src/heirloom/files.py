@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def is_folder(path: Path) -> bool:
 
 def read_regular(path: Path) -> bytes:
     """The bytes of a file; a folder, or a pipe that might never end, is an OSError."""
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(path.stat().st_mode):
         raise OSError("not a regular file")
     return path.read_bytes()
 

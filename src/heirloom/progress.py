@@ -53,7 +53,8 @@ class _Waits:
             self.began, self.said, self.first = now, now, done
         elif now - self.said >= PATIENCE:
             self.said = now
-            _say(f"{what}: {done:,} of {total:,}, {(done - self.first) / (now - self.began):,.0f} a second")
+            rate = (done - self.first) / (now - self.began)
+            _say(f"{what}: {done:,} of {total:,}, {rate:,.{0 if rate >= 10 else 1}f} a second")
 
 
 @contextmanager

@@ -92,6 +92,7 @@ class Store:
         self._changed = threading.Condition()
         self._failed: BaseException | None = None
         self._urgent: deque[int] = deque()
+        self._awaited: set[int] = set()
         self._order: NDArray[np.int64] = np.arange(count)
         self._next = 0
         self._workers = 0
@@ -139,6 +140,7 @@ class Store:
             if self._left or self._failed:
                 missing = rows[self._state[rows] == _ABSENT]
                 self._urgent.extend(missing.tolist())
+                self._awaited.update(missing.tolist())
                 told = time.monotonic()
                 while not self._failed and (self._state[rows] == _ABSENT).any():
                     self._start()
@@ -185,7 +187,9 @@ class Store:
                 self._state[row] = _BAD if reason else _GOOD
                 self._left -= 1
                 last = not self._left
-                self._changed.notify_all()
+                self._awaited.discard(row)
+                if not self._awaited:  # nobody is woken for a part of what he waits for
+                    self._changed.notify_all()
             if (
                 last
             ):  # nobody waits for the disk; where the process ends before, the next one sees by the sums

@@ -30,6 +30,9 @@ VERSION = 2
 """Of what is kept: another one looks at the files anew."""
 _AHEAD, _TOGETHER = 4, 16
 """How many pieces of work each thread may be ahead of the reader, and files of a piece."""
+_QUICK, _BEGINNING = 3e-4, 0.03
+"""Seconds of an item in which Python itself takes most: its threads would only wait for one another. And what
+else the first ones may take."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -110,16 +113,25 @@ def _sum(work: tuple[Entry, list[int], dict[str, Any]]) -> Sum | BadFile:
 
 
 def in_threads(function: Callable[[T], R], work: Iterable[T], together: int = 1) -> Iterator[R]:
-    """Results in the order of the work, some of which is done ahead in threads, so many pieces at once."""
+    """Results in the order of the work, some of which is done ahead in threads, so many pieces at once.
+
+    As long as it is quick it is done here: such as looking at small files that are in the memory.
+    """
     count = threads()
     waiting: deque[Future[list[R]]] = deque()
 
     def several(items: list[T]) -> list[R]:
         return [function(item) for item in items]
 
+    items = iter(work)
+    parts = iter(lambda: list(itertools.islice(items, together)), [])
+    spare = _BEGINNING
+    while spare > 0 and (part := next(parts, [])):
+        began = time.perf_counter()
+        found = several(part)
+        spare = min(_BEGINNING, spare + _QUICK * len(part) - (time.perf_counter() - began))
+        yield from found
     with ThreadPoolExecutor(count, "heirloom-reading") as pool:
-        items = iter(work)
-        parts = iter(lambda: list(itertools.islice(items, together)), [])
         try:
             for part in itertools.islice(parts, count * _AHEAD):
                 waiting.append(pool.submit(several, part))

@@ -18,11 +18,11 @@ from heirloom.figures.pixels import Pixels, image_pixels
 
 MOST_CLASSES = 24
 """Rows of the table of classes; of more, those that differ most."""
-_SHOWN = 6
+_SHOWN = 5
 """Images of each kind."""
-_ROOM, _GAP, _LOW = 112, 18, 15
-"""Side of an image, room between two, and height of the letters below."""
-_ASIDE = MARGIN + _SHOWN * (_ROOM + _GAP) + 26
+_ROOM, _STEP = 112, 156
+"""Side of an image, and from one to the next."""
+_ASIDE = MARGIN + _SHOWN * _STEP + 26
 """Where the table of classes begins, beside the images."""
 
 
@@ -244,19 +244,19 @@ def _bar(page: Page, total: Counts, names: tuple[str, str]) -> None:
 def _images(page: Page, some: list[Pair], pictures: dict[int, Pixels]) -> None:
     top, tall = page.y, 0.0
     for place, pair in enumerate(some):
-        x = MARGIN + place * (_ROOM + _GAP)
+        x = MARGIN + place * _STEP
         high, _ = page.picture(x, top, enlarged(pictures[pair.index], _ROOM), _ROOM)
         tall = max(tall, high)
     for place, pair in enumerate(some):
-        x, y = MARGIN + place * (_ROOM + _GAP), top + tall + 19
-        page.canvas.text(x, y, fitted(pair.label, SMALL, _ROOM + 10, bold=True), SMALL, bold=True)
+        x, y = MARGIN + place * _STEP, top + tall + 19
+        page.canvas.text(x, y, fitted(pair.label, SMALL, _STEP - 16, bold=True), SMALL, bold=True)
         for line, (answer, sure, right) in enumerate(zip(pair.answers, pair.sure, pair.right, strict=True)):
             said = percent(sure)
-            room = _ROOM - width_of(said, _LOW)
+            room = _STEP - 16 - width_of(said, SMALL)
             below = y + 21 * (line + 1)
             colour = "good" if right else "bad"
-            page.canvas.text(x, below, fitted(answer, _LOW, room - 6), _LOW, colour=colour)
-            page.canvas.text(x + _ROOM, below, said, _LOW, colour="soft", anchor="end")
+            page.canvas.text(x, below, fitted(answer, SMALL, room - 6), SMALL, colour=colour)
+            page.canvas.text(x + _STEP - 16, below, said, SMALL, colour="soft", anchor="end")
     page.y = top + tall + 19 + 42 + 12
 
 
@@ -285,7 +285,7 @@ def _classes(page: Page, classes: list[Counts]) -> None:
                     min(middle, middle + side * wide), y + 3, wide, row - 8, fill=fill, stroke=f"{fill}_edge"
                 )
             anchor = "end" if side < 0 else "start"
-            canvas.text(middle + side * (wide + 7), y + 17, f"{count:,}", _LOW, colour="soft", anchor=anchor)
+            canvas.text(middle + side * (wide + 7), y + 17, f"{count:,}", SMALL, colour="soft", anchor=anchor)
         points = f"{100 * each.difference:+.2f}".replace("-", "−")
         canvas.text(right, y + 17, points, SMALL, anchor="end")
     canvas.line([(middle, top), (middle, top + row * len(some))], "soft")

@@ -47,8 +47,9 @@ def picture(asked: Asked) -> Picture:
             "E-argument", f"{subject.label} has no weights and work to compare", why="one of them is 0"
         )
     shares = shares_of(books)
-    of = {area: [sum(getattr(s, c) for s in shares if s.area == area) for c in ("parameters", "macs")]
-          for area in ("conv", "dense")}  # fmt: skip
+    layers = layers_of(books.trace)
+    of = {area: [sum(getattr(layer.row, column) for layer in layers if layer.area == area)
+                 for column in ("parameters", "macs")] for area in ("conv", "dense")}  # fmt: skip
     told = [
         f"{name}: {percent(of[area][0] / totals['parameters'])} of the weights, "
         f"{percent(of[area][1] / totals['macs'])} of the work"

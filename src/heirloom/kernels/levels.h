@@ -32,7 +32,7 @@ static void look_up_row(const uint8_t *from, long count, const table *t, float *
 {
     const many front = BY_TURNS, back = front + (uint8_t)32;
     for (long x = 0; x < count; x += 64) {
-        many at, found[4], number[4];
+        many at, found[4];
         memcpy(&at, from + x, sizeof at);
         const many upper = (many)(at > 127);
         UNROLL
@@ -42,26 +42,28 @@ static void look_up_row(const uint8_t *from, long count, const table *t, float *
         UNROLL
         for (int k = 0; k < 4; k++) {
             const many half = k < 2 ? front : back; /* first and third, second and fourth bytes, then all by turns */
-            number[k] = __builtin_shuffle(__builtin_shuffle(found[0], found[2], half),
-                                          __builtin_shuffle(found[1], found[3], half), k % 2 ? back : front);
+            const many number = __builtin_shuffle(__builtin_shuffle(found[0], found[2], half),
+                                                  __builtin_shuffle(found[1], found[3], half), k % 2 ? back : front);
+            memcpy(to + x + 16 * k, &number, sizeof number);
         }
-        memcpy(to + x, number, sizeof number);
     }
 }
 
-/* Past the caches, where whole lines of them are written: a batch is larger, and what it was is not read before.
-   The counter of pieces that are done puts it in order for other threads. */
-static void put(float *to, const float *from, long count)
+/* Past the caches, in whole lines of them: a batch is larger, and what was there before is not read. The counter of
+   pieces that are done puts it in order for other threads. */
+static void put(float *restrict to, const float *restrict from, long count)
 {
     typedef float __attribute__((vector_size(64))) line;
-    if ((uintptr_t)to % sizeof(line) || count % 16)
-        memcpy(to, from, sizeof(float) * (size_t)count);
-    else
-        for (long i = 0; i < count; i += 16) {
-            line next;
-            memcpy(&next, from + i, sizeof next);
-            __builtin_ia32_movntps512(to + i, next);
-        }
+    long i = 0;
+    for (; i < count && (uintptr_t)(to + i) % sizeof(line); i++)
+        to[i] = from[i];
+    for (; i + 16 <= count; i += 16) {
+        line next;
+        memcpy(&next, from + i, sizeof next);
+        __builtin_ia32_movntps512(to + i, next);
+    }
+    for (; i < count; i++)
+        to[i] = from[i];
 }
 
 /* Rows of all channels, each padded, are looked up. */

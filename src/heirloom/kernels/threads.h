@@ -15,9 +15,9 @@
 
 #define MOST_THREADS 8 /* layers this small have not more to do at a time */
 #define SPIN_NS 500000 /* a helper's wait for the next call */
-#define LATE_NS 200000 /* a caller's wait beyond the time of a piece: another program has the core, */
-#define SHORTEST 4     /* and so many calls do without helpers, */
-#define LONGEST 256    /* or, where helpers are late again and again, up to so many */
+#define LATE_NS 200000        /* a caller's wait beyond that of a piece and a quarter of all: another has the core, */
+#define SHORTEST_NS 1000000   /* and for so long it does without helpers, */
+#define LONGEST_NS 100000000L /* or, where helpers are late again and again, for up to so long */
 
 static int least(int a, int b) { return a < b ? a : b; }
 
@@ -31,13 +31,13 @@ static struct {
     atomic_flag busy;
     pthread_mutex_t mutex;
     pthread_cond_t called;
-    atomic_int alone; /* calls that do without helpers */
-    int pause;        /* as many, when one is late again */
+    atomic_long alone; /* until then calls do without helpers */
+    long pause;        /* for so long, when one is late again */
     int helpers;
 } pool = {.busy = ATOMIC_FLAG_INIT,
           .mutex = PTHREAD_MUTEX_INITIALIZER,
           .called = PTHREAD_COND_INITIALIZER,
-          .pause = SHORTEST};
+          .pause = SHORTEST_NS};
 
 static uint64_t call_number(void) { return atomic_load(&pool.ticket) >> 32; }
 
@@ -98,8 +98,7 @@ static void *help(void *thread)
 /* Call the function for every piece. Scratch memory may be kept by the number of the thread. */
 static void share(work *function, const void *layer, int pieces, int threads)
 {
-    const int alone = atomic_load(&pool.alone) > 0 && atomic_fetch_sub(&pool.alone, 1) > 0;
-    if (alone || threads < 2 || pieces < 2 || atomic_flag_test_and_set(&pool.busy)) {
+    if (threads < 2 || pieces < 2 || nanoseconds() < atomic_load(&pool.alone) || atomic_flag_test_and_set(&pool.busy)) {
         for (int piece = 0; piece < pieces; piece++)
             function(layer, piece, 0);
         return;
@@ -122,14 +121,15 @@ static void share(work *function, const void *layer, int pieces, int threads)
         pthread_mutex_unlock(&pool.mutex);
     }
     const long began = nanoseconds(), taken = take_pieces(0), ended = nanoseconds();
-    const long patience = LATE_NS + (taken ? (ended - began) / taken : 0);
+    const long patience = LATE_NS + (taken ? (ended - began) / taken : 0) + (ended - began) / 4;
     for (int spins = 1; atomic_load(&pool.done) < pieces; spins++)
         spins % 256 ? pause_briefly() : (void)sched_yield();
-    if (nanoseconds() > ended + patience) {
-        atomic_store(&pool.alone, pool.pause);
-        pool.pause = least(2 * pool.pause, LONGEST);
-    } else if (pool.pause > SHORTEST) {
-        pool.pause--;
+    const long now = nanoseconds();
+    if (now > ended + patience) {
+        atomic_store(&pool.alone, now + pool.pause);
+        pool.pause = 2 * pool.pause < LONGEST_NS ? 2 * pool.pause : LONGEST_NS;
+    } else if (pool.pause > SHORTEST_NS) {
+        pool.pause -= SHORTEST_NS / 4;
     }
     atomic_flag_clear(&pool.busy);
 }

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from heirloom.data.waiting import told
 from heirloom.documents import Html, details, element, joined, scrolling
 from heirloom.errors import HeirloomError
 from heirloom.figures import PICTURES
@@ -62,7 +63,7 @@ class Drawn:
 def drawn(subject: Subject) -> Drawn:
     """All pictures of a finished run. A network that one cannot be drawn of has it not."""
     pictures, missing = {}, {}
-    for what, kind in PICTURES.items():
+    for what, kind in told("drawing pictures", len(PICTURES), PICTURES.items()):
         module, function = kind.made_by.split(":")
         maker = getattr(importlib.import_module(f"heirloom.figures.{module}"), function)
         try:
