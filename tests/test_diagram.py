@@ -282,6 +282,27 @@ def test_windows_lie_where_they_are():
     assert (max(xs) - min(xs)) / (right - left) == pytest.approx(5 / 32)
 
 
+def test_windows_reach_as_far_as_their_gradient():
+    """Of a dilated convolution behind a padding of its own, against where its gradient is."""
+    padding, layer = nn.ZeroPad2d((6, 1, 3, 2)), nn.Conv2d(1, 2, 5, dilation=2)
+    made = drawn(nn.Sequential(padding, layer), (1, 16, 16))
+    plane = next(g for g in made.art.groups() if g.data["name"] == "input").marks[0]
+    window, unit = (
+        m.box for m in made.art.marks if getattr(m, "stroke", "") == "ink" and len(m.commands) == 5
+    )
+    image = torch.zeros(1, 1, 16, 16, requires_grad=True)
+    out = layer(padding(image))
+    high, wide = out.shape[2:]
+    front = [m for m in made.art.groups()[-1].marks if getattr(m, "fill", "")][-1]
+    row = round((unit[1] - front.box[1]) / (front.box[3] - front.box[1]) * high)
+    column = round((unit[0] - front.box[0]) / (front.box[2] - front.box[0]) * wide)
+    out[0, 0, row, column].backward()
+    y, x = image.grad[0, 0].nonzero(as_tuple=True)
+    side = (plane.box[2] - plane.box[0]) / 16
+    pixels = [round((at - plane.box[i % 2]) / side, 6) for i, at in enumerate(window)]
+    assert pixels == [int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1]
+
+
 def test_the_command(heirloom, tmp_path):
     (tmp_path / "mine.py").write_text("from torch import nn\nclass Net(nn.Linear):\n    pass\n")
     done = heirloom("draw", "diagram", "mine.py:Net", "--arg", "in_features=3", "--arg", "out_features=2",

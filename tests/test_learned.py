@@ -215,6 +215,13 @@ def test_a_patch_at_the_edge_is_filled():
     assert (patch[:, 2] == (1, 2, 3)).all()
 
 
+@pytest.mark.parametrize("box", [(-9, 0, -6, 3), (5, 1, 8, 4), (1, -4, 4, -1), (1, 7, 4, 10)])
+def test_a_patch_in_the_padding_alone_is_empty(box):
+    patch = cut(np.full((5, 5, 3), 200, np.uint8), box, np.array([1, 2, 3], np.uint8))
+    assert patch.shape == (3, 3, 3)
+    assert (patch == (1, 2, 3)).all()
+
+
 # What speaks for a class ------------------------------------------------------------------------------
 
 

@@ -164,9 +164,9 @@ def cut(image: Pixels, box: tuple[int, int, int, int], ground: Pixels) -> Pixels
     top, left, bottom, right = box
     patch = np.empty((bottom - top, right - left, 3), np.uint8)
     patch[:] = ground
-    high, wide = image.shape[:2]
-    y, x = slice(max(0, top), min(high, bottom)), slice(max(0, left), min(wide, right))
-    patch[y.start - top : y.stop - top, x.start - left : x.stop - left] = image[y, x]
+    y0, y1 = np.clip((top, bottom), 0, image.shape[0])
+    x0, x1 = np.clip((left, right), 0, image.shape[1])
+    patch[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
     return patch
 
 

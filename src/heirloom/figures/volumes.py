@@ -216,11 +216,16 @@ def _window(canvas: Canvas, before: Volume, v: Volume, front: Box, after: Box) -
         return
     transposed = a.get("transposed", False)
     stride, padding = a.get("stride", [1, 1]), a.get("padding", [0, 0])
+    reach = [1 + (n - 1) * step for n, step in zip(a["kernel"], a.get("dilation", [1, 1]), strict=True)]
     big, small, box_big, box_small = (v, before, after, front) if transposed else (before, v, front, after)
     unit = (round((small.size[0] - 1) * 0.66), round((small.size[1] - 1) * 0.7))
     start = [unit[i] * stride[i] - padding[i] for i in (0, 1)]
+    for row in before.layer.rows:
+        if row.kind == "pad":  # left, right, top, bottom
+            sides = [*row.attrs["padding"], 0, 0]
+            start = [start[0] - sides[2], start[1] - sides[0]]
     low = [max(0, s) for s in start]
-    high = [min(big.size[i], start[i] + a["kernel"][i]) for i in (0, 1)]
+    high = [min(big.size[i], start[i] + reach[i]) for i in (0, 1)]
     px, py = box_big[2] / big.size[1], box_big[3] / big.size[0]
     qx, qy = box_small[2] / small.size[1], box_small[3] / small.size[0]
     window = (
