@@ -96,7 +96,7 @@ NO_CODES = {"codes": "has no fixed codes"}
 OWN_ONE = NO_CYCLE | NO_RUN | NO_CODES | {"connections": "has no table of connections"}
 REFUSED = {
     "lenet5": NO_CYCLE | NO_RUN,
-    "lstm": NO_MAPS | NO_RUN | NO_CODES,
+    "lstm": NO_MAPS | NO_RUN | NO_CODES | {"connections": "it has no convolutions"},
     "net.py:Branch": OWN_ONE,
     "net.py:One": OWN_ONE,
     "net.py:Thousand": OWN_ONE,

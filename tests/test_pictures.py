@@ -16,9 +16,11 @@ from torch import nn
 from heirloom.data.preprocessing import Preprocess
 from heirloom.errors import HeirloomError
 from heirloom.figures.canvas import Canvas
+from heirloom.figures.compared import picture as compared
 from heirloom.figures.drawing import draw
 from heirloom.figures.gradients import Curve, chart, gradient_norms, power
 from heirloom.figures.palette import AREAS, DARK, LIGHT, contrast
+from heirloom.figures.picture import Asked, Subject
 from heirloom.figures.unfolding import Unfolding, drawing
 from heirloom.figures.writing import as_file
 from heirloom.layers import GRU, LSTM, Elman, Rows
@@ -235,20 +237,55 @@ def test_unfolding_of_few_rows(rows, layers):
         (("gradients", "rnn", "--data", "digit", "-o", "a.svg"), 2, "unknown data set 'digit'"),
         (("gradients", "rnn", "--arg", "num_classes=3", "-o", "a.svg"), 4, "rnn tells 3 classes apart"),
         (("gradients", "rnn", "-o", "a.pdf"), 2, "cannot draw a.pdf: end its name in .svg or .png"),
+        (("unfold", "rnn"), 2, "Missing option '--out' / '-o': heirloom draw --help"),
         (("gradients", "rnn", "-o", "there.svg"), 2, "the file exists: there.svg: choose another name"),
         (("gradients", "rnn", "-o", "there.png"), 2, "the file exists: there.json"),
         (("gradients", "runs/nothing", "-o", "a.svg"), 4, "cannot read the weights: runs/nothing: no such"),
-        (("unfold", "rnn", "-o", "no/a.svg"), 5, "no/a.svg"),
+        (("unfold", "rnn", "-o", "no/a.svg"), 5, "cannot write: no/a.svg: no such folder: make it first"),
+        (("unfold", "there.py", "-o", "a.svg"), 2, "a class of your own is file.py:Class"),
     ],
 )
 def test_faults_are_one_clear_line(heirloom, tmp_path, arguments, status, message):
-    for name in ("there.svg", "there.json"):
+    for name in ("there.svg", "there.json", "there.py"):
         (tmp_path / name).write_text("mine")
     done = heirloom("draw", *arguments)
     assert (done.returncode, done.stdout) == (status, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["there.json", "there.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["there.json", "there.py", "there.svg"]
+
+
+def test_a_picture_in_two_forms_has_its_numbers_once(tmp_path):
+    numbers = draw("unfold", "rnn", tmp_path / "a.svg").with_suffix(".json").read_bytes()
+    draw("unfold", "rnn", tmp_path / "a.png")
+    assert (tmp_path / "a.json").read_bytes() == numbers
+    (tmp_path / "a.svg").unlink()
+    with pytest.raises(HeirloomError, match=r"the file exists: .*a\.json"):
+        draw("unfold", "gru", tmp_path / "a.svg")
+    assert (tmp_path / "a.json").read_bytes() == numbers
+
+
+def test_runs_of_different_data_do_not_compare(tmp_path):
+    """What to do about it is something that ``draw compare`` can do."""
+    asked = [
+        Subject(name, "mlp", {}, nn.Identity(), Preprocess((1, 28, 28)), data=name, run=tmp_path)
+        for name in ("digits", "mnist")
+    ]
+    with pytest.raises(HeirloomError, match="different data, digits and mnist: name two of the same data"):
+        compared(Asked(asked))
+
+
+@pytest.mark.parametrize("full", [".svg", ".json"])
+def test_a_picture_that_has_no_room_leaves_nothing(tmp_path, monkeypatch, full):
+    def write(path, data):
+        if path.suffix == full:
+            raise HeirloomError("E-disk", "cannot write", where=str(path))
+        path.write_bytes(data)
+
+    monkeypatch.setattr("heirloom.figures.drawing.write_atomically", write)
+    with pytest.raises(HeirloomError, match="cannot write"):
+        draw("unfold", "rnn", tmp_path / "a.svg")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_of_ours_comes_before_a_folder_of_that_name(heirloom, tmp_path, finished_run):

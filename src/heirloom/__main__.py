@@ -115,7 +115,9 @@ def _run(arguments: list[str]) -> int:
             raise
         if not message():  # no command at all: the help was printed
             return 2
-        raise HeirloomError("E-usage", message().rstrip("."), remedy="heirloom --help") from error
+        where = getattr(error, "ctx", None)
+        remedy = f"{where.command_path if where else 'heirloom'} --help"
+        raise HeirloomError("E-usage", message().rstrip("."), remedy=remedy) from error
     sys.stdout.flush()
     return status
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from heirloom.comparison import Comparison, compare
-from heirloom.data import load_data
+from heirloom.data import is_path, load_data
 from heirloom.errors import HeirloomError
 from heirloom.figures.canvas import Canvas, fitted, width_of
 from heirloom.figures.finished import run_of
@@ -89,6 +89,10 @@ def picture(asked: Asked) -> Picture:
     """
     if len(asked.subjects) != 2:
         raise HeirloomError("E-usage", "the picture compare shows two runs", remedy="name two")
+    learned = sorted({subject.data for subject in asked.subjects if subject.run and subject.data})
+    if len(learned) == 2 and not any(map(is_path, learned)):
+        why = f"they were trained on different data, {' and '.join(learned)}"
+        raise HeirloomError("E-usage", "these do not compare", why=why, remedy="name two of the same data")
     paths = [run_of(subject).path for subject in asked.subjects]
     found = compare(paths[0], paths[1])
     if found.only is None:

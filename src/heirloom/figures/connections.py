@@ -49,7 +49,8 @@ def picture(asked: Asked) -> Picture:
     else:
         partial = (layer for layer in layers if sum(map(len, table_of(layer))) < _full(layer))
         found = next(partial, None)
-        error, why = f"{subject.label} has no table of connections", "each of its convolutions reads all maps"
+        error = f"{subject.label} has no table of connections"
+        why = "each of its convolutions reads all maps" if layers else "it has no convolutions"
     if found is None:
         raise HeirloomError("E-argument", error, why=why)
     table, maps = table_of(found), int(found.row.attrs["in_maps"])

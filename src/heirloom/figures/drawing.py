@@ -41,8 +41,8 @@ def draw(
         what: One of `PICTURES`.
         networks: Each the name of a network, ``file.py:Class`` or the name of a recipe, which get the initial
             weights of seed 0; or a run directory or weights file. A name comes first, see `named`.
-        out: File to write, ``.svg`` or ``.png``, of a film ``.gif``; neither it nor the file of its numbers
-            may exist.
+        out: File to write, ``.svg`` or ``.png``, of a film ``.gif``; it may not exist, and the file of its
+            numbers may not hold others.
         data: Name of a data set for pictures that need images; by default a run's own, else digits.
         args: Arguments of `create_model` for networks that are named.
         model: As in `load_model`, for runs and files.
@@ -59,7 +59,8 @@ def draw(
 
     Raises:
         HeirloomError: (``E-usage``) There is no such picture, form or theme, or the picture has no use for
-            what is given; (``E-output-exists``); and what each picture needs of a network.
+            what is given; (``E-output-exists``, ``E-output-unwritable``, ``E-disk``); and what each picture
+            needs of a network.
     """
     out = Path(out)
     if what not in PICTURES:
@@ -71,12 +72,16 @@ def draw(
     form = out.suffix.lower()
     if form not in (".svg", ".png", ".gif"):
         raise HeirloomError("E-usage", f"cannot draw {out.name}", remedy="end its name in .svg or .png")
-    beside = out.with_suffix(".json")
-    for file in (out, beside):
-        if file.exists():
-            raise HeirloomError(
-                "E-output-exists", "the file exists", where=str(file), remedy="choose another name"
-            )
+    if out.exists():
+        raise _exists(out)
+    if not is_folder(out.parent):
+        raise HeirloomError(
+            "E-output-unwritable",
+            "cannot write",
+            where=str(out),
+            why="no such folder",
+            remedy="make it first",
+        )
     several = [networks] if isinstance(networks, str | Path) else networks
     kind = PICTURES[what]
     if len(several) != 1 and not kind.several:
@@ -107,9 +112,28 @@ def draw(
     else:
         words = found.title, found.description
         made = as_file(found.art, "svg" if form == ".svg" else "png", asked.theme, *words, what)
-    write_atomically(out, made)
-    write_atomically(beside, (json.dumps(found.numbers, indent=2) + "\n").encode())
+    _write(out, made, (json.dumps(found.numbers, indent=2) + "\n").encode())
     return out
+
+
+def _write(out: Path, made: bytes, numbers: bytes) -> None:
+    """Both files or none; numbers that are there from the same picture in another form stay."""
+    beside = out.with_suffix(".json")
+    known = beside.exists()
+    if known and not (beside.is_file() and beside.read_bytes() == numbers):
+        raise _exists(beside)
+    try:
+        if not known:
+            write_atomically(beside, numbers)
+        write_atomically(out, made)
+    except BaseException:
+        if not known:
+            beside.unlink(missing_ok=True)
+        raise
+
+
+def _exists(file: Path) -> HeirloomError:
+    return HeirloomError("E-output-exists", "the file exists", where=str(file), remedy="choose another name")
 
 
 def named(network: str) -> str:
@@ -128,7 +152,7 @@ def _subject(
         _, own = find_recipe(text)
         subject = fresh(own.model, arguments(own.args.split()) | args, text, input_size)
         return replace(subject, data=own.data, recipe=own)
-    code = ":" in text and not path.exists()
+    code = path.suffix == ".py" or (":" in text and not path.exists())
     if named(text) or code or not (path.exists() or path.suffix or len(path.parts) > 1):
         return fresh(text, args, input_size=input_size)
     loaded = load_model(path, model)
