@@ -436,14 +436,19 @@ def test_compiled_scaling_is_pytorchs_byte_by_byte(
 ) -> None:
     if not find().startswith(NATIVE):
         pytest.skip("no C compiler")
-    from heirloom.kernels.pixels import interpolated
+    from heirloom.kernels.pixels import MOST_SMALLER, interpolated
 
     pixels = np.random.default_rng(size).integers(255 * white, 256, (2, *size, 3), dtype=np.uint8)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
     images = images if pixel_by_pixel else images.contiguous()
-    new = (2 + round(parts[0] * (size[0] - 2)), 2 + round(parts[1] * (size[1] - 2)))
+    least = [max(2, -(-side // MOST_SMALLER)) for side in size]
+    new = (
+        least[0] + round(parts[0] * (size[0] - least[0])),
+        least[1] + round(parts[1] * (size[1] - least[1])),
+    )
     with active(2):
         found = interpolated(images, new)
+        assert interpolated(images[:, :, :1].expand(-1, -1, 33, -1), (2, size[1])) is None
     assert found is not None
     wanted = torch.nn.functional.interpolate(
         images, new, mode="bilinear", align_corners=False, antialias=True

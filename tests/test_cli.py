@@ -518,6 +518,21 @@ def test_an_interruption_that_python_takes_for_an_error(
     assert (stopped.returncode, stopped.stderr.partition(";")[0]) == (130, "stopped before the first step")
 
 
+def _swallow(*arguments: object, **options: object) -> None:
+    """As torch does that imports numpy."""
+    with contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(20)
+    raise AttributeError("module 'numpy' has no attribute 'multiply'")
+
+
+def test_an_interruption_that_a_library_swallows(heirloom: Heirloom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heirloom.accounting.summary", _swallow)
+    stopped = heirloom("summary", "lenet5")
+    assert (stopped.returncode, stopped.stderr) == (130, "interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_names_that_the_system_refuses(heirloom: Heirloom, finished_run: Path) -> None:
     long = "a" * 300
     assert heirloom("evaluate", long).returncode == 4

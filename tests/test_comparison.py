@@ -204,9 +204,13 @@ def test_other_images_under_equal_names_do_not_compare(two_runs: tuple[Path, Pat
     photographs(data, shift=1)
     other = shutil.copytree(two_runs[1], tmp_path / "other")
     (other / "recipe.json").write_bytes((two_runs[0] / "recipe.json").read_bytes())
-    with pytest.raises(HeirloomError, match=r"their images differ, 10 and 10 of them: evaluate both again"):
+    with pytest.raises(
+        HeirloomError, match=r"their images or classes differ, 10 and 10 of them: evaluate both again"
+    ):
         compare(two_runs[0], other)
-    with pytest.raises(HeirloomError, match=r"their images differ, .* in .*/first photos and .*: add --data"):
+    with pytest.raises(
+        HeirloomError, match=r"their images or classes differ, .* in .*/first photos and .*: add --data"
+    ):
         compare(other, two_runs[1])
 
 
@@ -249,7 +253,7 @@ def test_what_does_not_compare(
     evaluate(run)
     place = run / "evaluations" / "test-center.json"
     place.write_text(place.read_text().replace('"images": "', '"images": "00'))
-    with pytest.raises(HeirloomError, match=r"their images differ.*evaluate both again"):
+    with pytest.raises(HeirloomError, match=r"their images or classes differ.*evaluate both again"):
         compare(finished_run, run)
     (run / "evaluations" / "test-center.csv").write_text("index,label\n0,1\n")
     with pytest.raises(HeirloomError, match=r"cannot read.*test-center.csv"):

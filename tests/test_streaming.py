@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -433,6 +434,47 @@ def test_bad_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
         assert found.good(np.arange(40)).tolist() == [row != 4 for row in range(40)]
         assert found.bad == {4: "cut"}
         wait_for(place / "facts.json")
+
+
+INTERRUPTED = """
+import os, signal, sys, time
+from pathlib import Path
+from heirloom.data.store import Store, _ending
+
+def decode(row):
+    _ending.wait()
+    time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(20)
+    return bytes(16)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may not be interrupted
+store = Store(Path(sys.argv[1]), (1, 1, 4, 4), decode, print)
+store.begin(range(1))
+"""
+
+
+def test_an_interruption_at_the_very_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, tmp_path / "store"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_threads_that_hang_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    class Hanging:
+        def join(self, seconds: float) -> None:
+            nonlocal now
+            now += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN)
+    monkeypatch.setattr(store, "_ending", threading.Event())
+    monkeypatch.setattr(store, "_at_work", [Hanging() for _ in range(8)])
+    store._end()
+    assert now == store.LONGEST
 
 
 def test_what_lacked_memory_is_bad_this_time_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,13 @@
 """The program: run a command; turn what goes wrong into one line and an exit status."""
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 from heirloom.errors import HeirloomError, printable
 
@@ -28,6 +33,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="replace")  # a terminal without × still gets its table
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    with _interruptions() as noted:
+        _finish(arguments, debug, noted)
+
+
+@contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """Within, each Ctrl-C is noted before it interrupts.
+
+    Where it comes during an import, torch may swallow it and fail later; where it comes while Python makes a
+    class, that makes another error of it.
+    """
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    main_thread = threading.current_thread() is threading.main_thread()
+    if not main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield noted
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _finish(arguments: list[str], debug: bool, noted: list[int]) -> NoReturn:
+    """Run, and exit; ``noted`` has the interruptions so far."""
     try:
         sys.exit(_run(arguments))
     except BrokenPipeError:  # the reader has seen enough, as in `heirloom list | head -1`
@@ -46,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        if isinstance(error.__cause__, KeyboardInterrupt):  # it came while Python made a class
+        if noted:
             print("interrupted", file=sys.stderr)
             sys.exit(130)
         if isinstance(error, OSError):  # a full disk behind stdout, a name that is too long

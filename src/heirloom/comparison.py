@@ -136,7 +136,7 @@ def compare(
     if one.metric != other.metric:
         raise _refused(f"one has {one.metric}, the other {other.metric}")
     if one.images != other.images or len(one.each) != len(other.each):
-        differ = f"their images differ, {len(one.each):,} and {len(other.each):,} of them"
+        differ = f"their images or classes differ, {len(one.each):,} and {len(other.each):,} of them"
         if one.data != other.data:
             raise _refused(f"{differ}, in {one.data} and {other.data}", "add --data")
         raise _refused(differ, "evaluate both again: heirloom evaluate")

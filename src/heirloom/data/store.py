@@ -16,6 +16,7 @@ import mmap
 import os
 import re
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -41,7 +42,7 @@ REMEDY = f"free some space there, or {ELSEWHERE}"
 UNUSED_DAYS = 30
 """After so many days without use a store is removed, when another one is made."""
 LONGEST = 10.0
-"""Seconds that the end of the process waits for an image which a thread is at."""
+"""Seconds that the end of the process waits for images which threads are at."""
 
 _ABSENT, _GOOD, _BAD = 0, 1, 2
 _THERE = 1 << 32
@@ -242,8 +243,11 @@ _ending = threading.Event()
 def _end() -> None:
     """Wait for the images that threads are at: one that ends inside torch ends the process with a crash."""
     _ending.set()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # else Ctrl-C here prints a traceback
+    until = time.monotonic() + LONGEST
     for thread in list(_at_work):
-        thread.join(LONGEST)
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _work(store: "weakref.ref[Store]") -> None:

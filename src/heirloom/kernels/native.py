@@ -1,4 +1,4 @@
-"""The fast paths of ``native.c``: compiled by the user's own C compiler when a training begins, then kept.
+"""The fast paths of ``native.c``: compiled by the user's own GCC when a training begins, then kept.
 
 Where there is no compiler, or anything fails, the plain formulas are computed and nothing is said but in
 ``versions.json``. ``HEIRLOOM_NATIVE=0`` in the environment forbids it. Results do not depend on the number

@@ -5,6 +5,9 @@ from torch import Tensor
 
 from heirloom.kernels.native import Crops, Library, Pixels, Resizes, library_for, library_for_pixels
 
+MOST_SMALLER = 3
+"""How many times smaller `interpolated` makes a side, at most: from there on PyTorch is as quick."""
+
 
 def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
     """What grey values become, without a copy of the stored ones; None where native.c is not at hand.
@@ -127,12 +130,15 @@ def resized(
 def interpolated(images: Tensor, size: tuple[int, int]) -> Tensor | None:
     """Images scaled to ``size``, byte by byte as `torch.nn.functional.interpolate`, bilinear and antialiased.
 
-    None where native.c is not at hand. Shape: (B, C, S, T) uint8 become (B, C, H, W).
+    None where native.c is not at hand, or a side becomes less than a third of what it is.
+
+    Shape: (B, C, S, T) uint8 become (B, C, H, W).
     """
     library = library_for_pixels()
-    if library is None or images.device.type != "cpu":
-        return None
     count, _, rows, columns = images.shape
+    small = rows > MOST_SMALLER * size[0] or columns > MOST_SMALLER * size[1]
+    if library is None or images.device.type != "cpu" or small:
+        return None
     boxes = torch.tensor([[0.0, 0.0, columns, rows]] * count)
     unturned = torch.zeros(count, dtype=torch.bool)
     return _resized(library, images, torch.arange(count), boxes, unturned, size, short_weights=True)
