@@ -282,6 +282,16 @@ def test_windows_lie_where_they_are():
     assert (max(xs) - min(xs)) / (right - left) == pytest.approx(5 / 32)
 
 
+def test_convolutions_of_other_dilation_are_other_layers():
+    sizes = 1, 1, 2, 4, (1, 2)
+    layers = [nn.Conv2d(4, 4, 3, padding="same", dilation=size) for size in sizes]
+    blocks = blocks_of(layers_of(trace(nn.Sequential(*layers), (4, 12, 12))))
+    assert [next(every(block)).does for block in blocks[1:]] == [
+        "3×3 conv, 4", "3×3 conv, 4, dilation 2", "3×3 conv, 4, dilation 4", "3×3 conv, 4, dilation 1×2"
+    ]  # fmt: skip
+    assert isinstance(blocks[1], Repeat)
+
+
 def test_windows_reach_as_far_as_their_gradient():
     """Of a dilated convolution behind a padding of its own, against where its gradient is."""
     padding, layer = nn.ZeroPad2d((6, 1, 3, 2)), nn.Conv2d(1, 2, 5, dilation=2)

@@ -99,6 +99,8 @@ class Layer:
             word = {"transposed_conv": "up-conv", "locally_connected": "local"}.get(kind, "conv")
             groups = f", {self.groups} groups" if self.groups > 1 else ""
             table = ", by a table" if _is_sparse(a) else ""
+            apart = _per_axis(a.get("dilation", [1]))
+            step += f", dilation {apart}" if apart != "1" else ""
             return f"{window} {word}, {a['out_maps']}{step}{groups}{table}"
         if "out_features" in a:
             return f"fc {a['out_features']}"
