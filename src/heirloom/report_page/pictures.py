@@ -14,7 +14,7 @@ from heirloom.figures.writing import png_on_white, svg_on_page, svg_on_white
 from heirloom.models import faults_of
 
 WORK = 12 * 10**10
-"""Multiply-adds that one picture may take: what the invariance of a ResNet-18 takes, four to eight seconds of one core."""
+"""Multiply-adds that one picture may take, the invariance of a ResNet-18 among them: some seconds."""
 AS_PIXELS = ("filters", "mistakes", "reconstructions")
 """Pictures that are PNG files: they are little but pixels."""
 
