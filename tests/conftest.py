@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from heirloom.training import train
 # The same examples everywhere and always: a test that fails does so for whoever looks.
 settings.register_profile("heirloom", derandomize=True, database=None, deadline=None)
 settings.load_profile("heirloom")
+
+# A shell ignores Ctrl-C for what it runs in the background, and children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 QUICK = Recipe(
     model="lenet5_relu_max", data="digits", epochs=2, batch_size=64, lr=3e-3, train_limit=400, mean=0.5

@@ -378,7 +378,10 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path: Path) -> None:
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()  # nothing stays behind where it failed
     assert process.returncode == 99
     assert errors.decode().count("go on with: heirloom resume accept/runs/lenet5_digits-seed") == 2
     assert all(list((path / "checkpoints").glob("step-*")) for path in runs)

@@ -437,11 +437,14 @@ def test_bad_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from heirloom.data.store import Store, _ending
 
+begun = threading.Event()
+
 def decode(row):
+    begun.set()
     _ending.wait()
     time.sleep(1)
     os.kill(os.getpid(), signal.SIGINT)
@@ -451,6 +454,7 @@ def decode(row):
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may not be interrupted
 store = Store(Path(sys.argv[1]), (1, 1, 4, 4), decode, print)
 store.begin(range(1))
+begun.wait()
 """
 
 
