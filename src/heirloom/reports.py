@@ -14,7 +14,7 @@ from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
 from heirloom.figures.finished import points_of
 from heirloom.figures.mistakes import MOST_MISTAKES, worst_mistakes
-from heirloom.figures.picture import Subject
+from heirloom.figures.picture import learned
 from heirloom.figures.reconstructions import chosen, given_back, read_examples
 from heirloom.files import disk_errors, write_atomically
 from heirloom.protocols import PROTOCOLS
@@ -65,6 +65,7 @@ def _gather(run: Run, model: str | None) -> Findings:
         books = Summary(trace(loaded.model, size, name=recipe.model.rpartition(":")[2], lower_bound=True))
     except HeirloomError as error:
         books = error
+    label = f"{recipe.model.rpartition(':')[2]} on {short_name(recipe.data)}"
     return Findings(
         recipe=recipe,
         versions=run.versions,
@@ -75,24 +76,8 @@ def _gather(run: Run, model: str | None) -> Findings:
         judged=judged,
         measure=task_of(loaded.card).measure,
         summary=books,
-        drawn=drawn(_subject(run, loaded)),
+        drawn=drawn(learned(label, recipe.model, loaded, run)),
         kept=next((event.get("kept") for event in events if event.get("event") == "done"), None),
-    )
-
-
-def _subject(run: Run, loaded: LoadedModel) -> Subject:
-    recipe, card = run.recipe, loaded.card
-    return Subject(
-        f"{recipe.model.rpartition(':')[2]} on {short_name(recipe.data)}",
-        recipe.model,
-        card.args,
-        loaded.model,
-        card.preprocess,
-        trained=True,
-        data=recipe.data,
-        recipe=recipe,
-        classes=card.classes,
-        run=run.path,
     )
 
 

@@ -190,9 +190,8 @@ class Store:
                 self._awaited.discard(row)
                 if not self._awaited:  # nobody is woken for a part of what he waits for
                     self._changed.notify_all()
-            if (
-                last
-            ):  # nobody waits for the disk; where the process ends before, the next one sees by the sums
+            if last:
+                # Nobody waits for the disk; where the process ends before, the next one sees by the sums.
                 self._finish()
         except BaseException as error:  # whoever waits must hear of it
             with self._changed:

@@ -10,7 +10,7 @@ from typing import Any
 from heirloom.errors import HeirloomError, nearest
 from heirloom.figures import PICTURES
 from heirloom.figures.palette import THEMES
-from heirloom.figures.picture import SCALES, Asked, Picture, Subject, fresh
+from heirloom.figures.picture import SCALES, Asked, Picture, Subject, fresh, learned
 from heirloom.figures.writing import as_file, gif
 from heirloom.files import is_folder, write_atomically
 from heirloom.models import MODELS, arguments
@@ -156,17 +156,5 @@ def _subject(
     if named(text) or code or not (path.exists() or path.suffix or len(path.parts) > 1):
         return fresh(text, args, input_size=input_size)
     loaded = load_model(path, model)
-    run = path if is_folder(path) else None
-    recipe = Run(run).recipe if run else None
-    return Subject(
-        path.name if is_folder(path) else path.stem,
-        model or loaded.card.model,
-        loaded.card.args,
-        loaded.model,
-        loaded.card.preprocess,
-        trained=True,
-        data=recipe.data if recipe else None,
-        recipe=recipe,
-        classes=loaded.card.classes,
-        run=run,
-    )
+    run = Run(path) if is_folder(path) else None
+    return learned(path.name if run else path.stem, model or loaded.card.model, loaded, run)

@@ -16,6 +16,8 @@ from heirloom.figures.palette import LIGHT, Theme
 from heirloom.figures.writing import Art
 from heirloom.models import create_model
 from heirloom.recipes import Recipe
+from heirloom.runs import Run
+from heirloom.weights import LoadedModel
 
 SCALES = ("map", "layer", "net")
 WORK = 10**11
@@ -139,6 +141,23 @@ def fresh(
             "E-input-size", f"the input size of {label} is not known", remedy="give --input-size C,H,W"
         )
     return Subject(label, name, args, model, Preprocess(tuple(size)))
+
+
+def learned(label: str, name: str, loaded: LoadedModel, run: Run | None) -> Subject:
+    """A network with the weights of a file, or of a run."""
+    recipe = run.recipe if run else None
+    return Subject(
+        label,
+        name,
+        loaded.card.args,
+        loaded.model,
+        loaded.card.preprocess,
+        trained=True,
+        data=recipe.data if recipe else None,
+        recipe=recipe,
+        classes=loaded.card.classes,
+        run=run.path if run else None,
+    )
 
 
 def in_double(subject: Subject) -> nn.Module:

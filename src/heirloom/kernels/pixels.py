@@ -26,8 +26,7 @@ def looked_up(stored: Tensor, index: Tensor, levels: Tensor) -> Tensor | None:
     library = library_for(out)
     if library is None or not stored.is_contiguous() or stored.dtype != torch.uint8:
         return None
-    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
-        raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
+    _check_images(index, stored)
     index, levels = index.contiguous(), levels.contiguous()
     library(
         "look_up",
@@ -71,8 +70,7 @@ def cropped(
         return None
     _, channels, rows, columns = stored.shape
     room = torch.tensor([rows - size[0], columns - size[1]])
-    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
-        raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
+    _check_images(index, stored)
     if bool((corners < 0).any()) or bool((corners > room).any()):
         raise IndexError(f"parts of {size} that begin outside of 0 to {room.tolist()}")
     index, corners, mirrored = index.contiguous(), corners.contiguous(), mirrored.contiguous()
@@ -119,8 +117,7 @@ def resized(
     if library is None or stored.device.type != "cpu":
         return None
     rows, columns = stored.shape[2:]
-    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
-        raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
+    _check_images(index, stored)
     within = boxes[:, :2].ge(0).all() & boxes[:, 2].le(columns).all() & boxes[:, 3].le(rows).all()
     if not bool(within & (boxes[:, 2:] > boxes[:, :2]).all()):
         raise IndexError(f"boxes outside of images of {rows} x {columns}")
@@ -170,3 +167,8 @@ def _resized(
     given.work = work.data_ptr()
     library("resize", given)
     return out
+
+
+def _check_images(index: Tensor, stored: Tensor) -> None:
+    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(stored):
+        raise IndexError(f"images {int(index.min())} to {int(index.max())} of {len(stored)}")
