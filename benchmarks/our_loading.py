@@ -18,6 +18,7 @@ def main() -> None:
     from heirloom.job import Job
     from heirloom.kernels import native
     from heirloom.memory import keep_freed_memory
+    from heirloom.models import create_model
     from heirloom.recipes import Recipe
 
     given = asked()
@@ -27,8 +28,8 @@ def main() -> None:
     recipe = Recipe(model="squeezenet1_1", data=str(folder), batch_size=BATCH)
     recipe = recipe.changed([f"augment={POLICIES[given.policy]}", "normalise=imagenet"])
 
-    roots.cache = lambda: given.folder / "before"
-    Job(recipe, torch.device("cpu"))  # what a network takes from the disk, once in a process
+    with torch.device("meta"):
+        create_model(recipe.model)  # what a network takes from the disk, once in a process
     roots.cache = lambda: given.folder / "cache"
 
     def batches(job: Job, epoch: int) -> Iterator[int]:

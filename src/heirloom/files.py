@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import math
 import os
 import re
 import stat
@@ -55,10 +56,13 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def read_regular(path: Path) -> bytes:
-    """The bytes of a file; a folder, or a pipe that might never end, is an OSError."""
-    if not stat.S_ISREG(path.stat().st_mode):
+def read_regular(path: Path, most: float = math.inf) -> bytes:
+    """The bytes of a file; a folder, a pipe that might never end, or more than ``most`` is an OSError."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise OSError("not a regular file")
+    if status.st_size > most:
+        raise OSError(f"{status.st_size:,} bytes, the limit is {most:,}")
     return path.read_bytes()
 
 

@@ -123,7 +123,7 @@ def read_image(source: Path | bytes, name: str = "", least: int = 0) -> Picture:
     """As `open_image`, with what the file says of itself."""
     name = name or (str(source) if isinstance(source, Path) else "image")
     try:
-        data = source if isinstance(source, bytes) else _bytes(source)
+        data = source if isinstance(source, bytes) else read_regular(source, MOST_BYTES)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
@@ -133,7 +133,7 @@ def read_image(source: Path | bytes, name: str = "", least: int = 0) -> Picture:
 def _careful(read: Callable[..., T], data: bytes, name: str, *more: int) -> T:
     """What ``read`` finds in an image file; whatever is wrong with it becomes one clear line."""
     try:
-        with _quiet:
+        with quiet:
             return read(data, name, *more)
     except HeirloomError:
         raise
@@ -147,12 +147,6 @@ def _careful(read: Callable[..., T], data: bytes, name: str, *more: int) -> T:
     except Exception as error:
         why = "out of memory" if isinstance(error, MemoryError) else str(error) or type(error).__name__
         raise HeirloomError("E-image", "cannot read the image", where=name, why=why) from error
-
-
-def _bytes(path: Path) -> bytes:
-    if (size := path.stat().st_size) > MOST_BYTES:
-        raise OSError(f"{size:,} bytes, the limit is {MOST_BYTES:,}")
-    return read_regular(path)
 
 
 def _opened(data: bytes, name: str) -> Image.Image:
@@ -342,7 +336,7 @@ def _turned(pixels: Pixels, orientation: int) -> Pixels:
 
 
 class _Quiet:
-    """Pillow's warnings are ignored while any thread is inside.
+    """Pillow's warnings are ignored while any thread is inside, which may enter again.
 
     What they say of metadata is no fault of the pixels. `warnings.catch_warnings` alone, entered by several
     threads, may never put back what was before.
@@ -370,4 +364,5 @@ class _Quiet:
                 self._caught.__exit__(kind, value, trace)
 
 
-_quiet = _Quiet()
+quiet = _Quiet()
+"""Whoever opens many images enters it once, which is quicker than once for each."""

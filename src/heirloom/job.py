@@ -82,7 +82,9 @@ class Job:
         self.task, self.augmentation = TASKS[recipe.task], AUGMENTATIONS[recipe.augment]
         begun = start_card(start, plain_name(recipe.model)) if start else None
         dataset, chosen = data_of(recipe, begun)
-        self.notes, self._bad_files = dataset.notes, dataset.bad
+        if chosen.gate and len(chosen):  # they are decoded while the network is made
+            chosen.gate.begin(permutation(recipe.seed, 0, len(chosen)))
+        self.notes, self.noted_bad = dataset.notes, dataset.bad  # one of the notes tells of these
         with self._chance(0):
             self.model, self.card = network_of(recipe, dataset, chosen, begun)
         new = new_tensors(begun, self.card, recipe.model) if begun else frozenset()
@@ -150,7 +152,7 @@ class Job:
     @property
     def bad_files(self) -> tuple[BadFile, ...]:
         """Files that are left out, as far as they are known."""
-        return self.train.gate.bad_files if self.train.gate else self._bad_files
+        return self.train.gate.bad_files if self.train.gate else self.noted_bad
 
     @contextlib.contextmanager
     def _chance(self, number: int) -> Iterator[None]:

@@ -255,7 +255,7 @@ def _steps(
     if checkpoint and checkpoint.best:  # the file may be of an epoch that is about to be repeated, or gone
         write_atomically(best_file, checkpoint.best)
     saved, saved_at, took = (step if checkpoint else -1), time.monotonic(), 0.0
-    every, known = max(1, job.steps_per_epoch // LINES_PER_EPOCH), len(job.bad_files)
+    every, known = max(1, job.steps_per_epoch // LINES_PER_EPOCH), len(job.noted_bad)
 
     def save() -> None:
         nonlocal saved, saved_at, took

@@ -223,9 +223,7 @@ def _contents(
 
 def _bytes(path: Path, name: str) -> bytes:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise OSError(f"more than {MOST_BYTES:,} bytes")
-        return read_regular(path)
+        return read_regular(path, MOST_BYTES)
     except OSError as error:
         raise _bad(str(path), (error.strerror or str(error)).lower(), name) from error
 

@@ -21,6 +21,7 @@ from heirloom.images import SUFFIXES
 IGNORED = frozenset(["__MACOSX", "Thumbs.db", "lost+found"])
 MEANT = {"training": "train", "valid": "val", "validation": "val", "testing": "test"} | {s: s for s in SPLITS}
 """Names of folders, in small letters, that are hardly those of classes, and the splits that they mean."""
+_ENDS = tuple(SUFFIXES)
 _Seen = set[tuple[int, int]]
 
 
@@ -96,9 +97,7 @@ def _list_folder(root: Path, without: str = "") -> Listing:
 
 def _classes(listing: Listing, items: list[os.DirEntry[str]], split: str, place: str, seen: _Seen) -> None:
     """The folders of classes among ``items``, each with all below it."""
-    loose = [
-        item.name for item in items if not _is_folder(item) and Path(item.name).suffix.lower() in SUFFIXES
-    ]
+    loose = [item.name for item in items if not _is_folder(item) and _seems_image(item)]
     if loose and not any(_is_folder(item) for item in items):
         raise bad_data(
             listing.root,
@@ -136,7 +135,7 @@ def _images(listing: Listing, folder: Path, name: str, label: str, split: str, s
             if _is_folder(item):
                 if _enter(item, seen):
                     waiting.append((Path(item.path), inner))
-            elif Path(item.name).suffix.lower() not in SUFFIXES:
+            elif not _seems_image(item):
                 others += 1
             else:
                 listing.entries.append(Entry(inner, Path(item.path), label, split))
@@ -149,6 +148,10 @@ def _items(folder: Path) -> Iterator[os.DirEntry[str]]:
         for item in sorted(found, key=lambda item: item.name):
             if not item.name.startswith((".", "@")) and item.name not in IGNORED:
                 yield item
+
+
+def _seems_image(item: os.DirEntry[str]) -> bool:
+    return item.name.lower().endswith(_ENDS)
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:

@@ -52,9 +52,7 @@ class Entry:
     def read(self) -> bytes:
         """Its bytes. Raises OSError: it cannot be read, is no regular file, or too large."""
         if self.size is None:
-            if (size := self.path.stat().st_size) > MOST_BYTES:
-                raise OSError(f"{size:,} bytes, the limit is {MOST_BYTES:,}")
-            return read_regular(self.path)
+            return read_regular(self.path, MOST_BYTES)
         if self.size > MOST_BYTES:
             raise OSError(f"{self.size:,} bytes, the limit is {MOST_BYTES:,}")
         with self.path.open("rb") as file:

@@ -36,6 +36,7 @@ from heirloom.data.sums import threads
 from heirloom.data.waiting import EVERY, tell
 from heirloom.errors import HeirloomError
 from heirloom.files import alive, disk_errors, sync_folder, write_atomically
+from heirloom.images import quiet
 
 ELSEWHERE = "choose another cache folder: XDG_CACHE_HOME"
 REMEDY = f"free some space there, or {ELSEWHERE}"
@@ -259,8 +260,9 @@ def _work(store: "weakref.ref[Store]") -> None:
         again = threading.Thread(target=torch.set_num_threads, args=(others,))
         again.start()
         again.join()
-    while not _ending.is_set() and (here := store()) is not None and here.one():
-        del here
+    with quiet:
+        while not _ending.is_set() and (here := store()) is not None and here.one():
+            del here
 
 
 def _complete(place: Path, shape: tuple[int, ...]) -> dict[int, str] | None:

@@ -76,9 +76,7 @@ def read_mean_image(path: Path) -> Tensor:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.is_file() and path.stat().st_size > MOST_BYTES:
-            raise OSError(f"it has more than {MOST_BYTES:,} bytes")
-        return read_regular(path)
+        return read_regular(path, MOST_BYTES)
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
         raise HeirloomError("E-weights", "cannot read the weights", where=str(path), why=why) from error

@@ -1,5 +1,7 @@
 """Stored images to what a network reads, by ``native.c``: each of the 256 grey values is computed once."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -121,7 +123,10 @@ def resized(
     within = boxes[:, :2].ge(0).all() & boxes[:, 2].le(columns).all() & boxes[:, 3].le(rows).all()
     if not bool(within & (boxes[:, 2:] > boxes[:, :2]).all()):
         raise IndexError(f"boxes outside of images of {rows} x {columns}")
-    return _resized(library, stored, index, boxes, mirrored, size, levels, layout)
+    dtype, layout = (torch.uint8, torch.contiguous_format) if levels is None else (levels.dtype, layout)
+    out = torch.empty(len(index), stored.shape[1], *size, dtype=dtype, memory_format=layout)
+    _resize(library, stored, out, (index, boxes, mirrored), levels)
+    return out
 
 
 def interpolated(images: Tensor, size: tuple[int, int]) -> Tensor | None:
@@ -136,37 +141,31 @@ def interpolated(images: Tensor, size: tuple[int, int]) -> Tensor | None:
     small = rows > MOST_SMALLER * size[0] or columns > MOST_SMALLER * size[1]
     if library is None or images.device.type != "cpu" or small:
         return None
-    boxes = torch.tensor([[0.0, 0.0, columns, rows]] * count)
-    unturned = torch.zeros(count, dtype=torch.bool)
-    return _resized(library, images, torch.arange(count), boxes, unturned, size, short_weights=True)
+    out = torch.empty(count, images.shape[1], *size, dtype=torch.uint8)
+    _resize(library, images, out, short_weights=True)
+    return out
 
 
-def _resized(
+def _resize(
     library: Library,
     stored: Tensor,
-    index: Tensor,
-    boxes: Tensor,
-    mirrored: Tensor,
-    size: tuple[int, int],
+    out: Tensor,
+    chosen: Sequence[Tensor] = (),
     levels: Tensor | None = None,
-    layout: torch.memory_format = torch.contiguous_format,
     short_weights: bool = False,
-) -> Tensor:
-    index, boxes, mirrored = index.contiguous(), boxes.contiguous(), mirrored.contiguous()
-    shape = (len(index), stored.shape[1], *size)
-    if levels is None:
-        out, table = torch.empty(shape, dtype=torch.uint8), 0
-    else:
-        levels = levels.contiguous()
-        out, table = torch.empty(shape, dtype=levels.dtype, memory_format=layout), levels.data_ptr()
+) -> None:
+    """``chosen``: index, boxes and mirrored, as of `resized`; without them all images are wanted, whole."""
+    chosen = [each.contiguous() for each in chosen]
+    levels = None if levels is None else levels.contiguous()
+    places = [each.data_ptr() for each in chosen] or [0] * 3
     given = Resizes(
-        len(index), *stored.shape[1:], *size, *stored.stride(), out.stride(1), out.stride(3), short_weights,
-        stored.data_ptr(), index.data_ptr(), boxes.data_ptr(), mirrored.data_ptr(), table, out.data_ptr(), 0,
+        len(out), *stored.shape[1:], *out.shape[2:], *stored.stride(), out.stride(1), out.stride(3),
+        short_weights, stored.data_ptr(), *places, 0 if levels is None else levels.data_ptr(),
+        out.data_ptr(), 0,
     )  # fmt: skip
     work = torch.empty(library("resize_size", given), dtype=torch.uint8)
     given.work = work.data_ptr()
     library("resize", given)
-    return out
 
 
 def _check_images(index: Tensor, stored: Tensor) -> None:

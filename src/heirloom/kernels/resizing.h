@@ -30,9 +30,9 @@ typedef struct {
     long to_channel, to_column; /* from a number of the result to the next channel's, the next column's */
     long short_weights;      /* whether they have as many bits as fit into 16, as PyTorch's */
     const uint8_t *stored;   /* any number of images */
-    const int64_t *index;    /* of the images that are wanted */
-    const float *boxes;      /* [images][4]: left, top, right, bottom, in pixels */
-    const uint8_t *mirrored; /* [images], whether left and right are exchanged */
+    const int64_t *index;    /* of the images that are wanted, or NULL: all in their order */
+    const float *boxes;      /* [images][4]: left, top, right, bottom, in pixels; or NULL: the whole images */
+    const uint8_t *mirrored; /* [images], whether left and right are exchanged, or NULL: none */
     const float *levels;     /* [images][channels][256], or NULL: the grey values themselves are wanted */
     void *out;               /* [images], each as its steps say, of floats; or of bytes where there are no levels */
     uint8_t *work;           /* for each thread `resize_size` bytes */
@@ -238,12 +238,13 @@ static void resize_block(const void *given, int n, int thread)
 {
     const resizes *r = given;
     const parts p = parts_of(r, r->work + thread * resize_size(r, 1));
-    const float *box = r->boxes + 4 * n;
+    const float whole[] = {0, 0, (float)r->columns, (float)r->rows}, *box = r->boxes ? r->boxes + 4 * n : whole;
+    const uint8_t *stored = r->stored + (r->index ? r->index[n] : n) * r->from_image;
     double largest = weigh(r->columns, box[0], box[2], r->out_columns, p.across, p.columns, p.exact);
     const int bits = in_bits(r, largest, p.columns, p.exact, p.across, r->out_columns, p.of_columns);
     largest = weigh(r->rows, box[1], box[3], r->out_rows, p.down, p.rows, p.exact);
     const int bits_down = in_bits(r, largest, p.rows, p.exact, p.down, r->out_rows, p.of_rows);
-    collect(p.columns, p.of_columns, p.across, r->columns, r->out_columns, r->mirrored[n], p.taps);
+    collect(p.columns, p.of_columns, p.across, r->columns, r->out_columns, r->mirrored && r->mirrored[n], p.taps);
     const layout l = {r->channels, r->out_columns, r->to_channel, r->to_column};
     const long image = (long)n * r->channels;
     for (int channel = 0; channel < r->channels && r->levels; channel++)
@@ -254,7 +255,7 @@ static void resize_block(const void *given, int n, int thread)
         const window *w = p.rows + y;
         for (done = done < w->first ? w->first : done; done < w->first + w->count; done++)
             for (int channel = 0; channel < r->channels; channel++) {
-                const uint8_t *row = r->stored + r->index[n] * r->from_image + channel * r->from_channel + done * r->from_row;
+                const uint8_t *row = stored + channel * r->from_channel + done * r->from_row;
                 for (long x = (long)box[0] * r->from_column; x < box[2] * (float)r->from_column; x += 64)
                     __builtin_prefetch(row + AHEAD * r->from_row + x);
                 if (r->from_column != 1 || r->columns < WIDE)
