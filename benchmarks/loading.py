@@ -20,7 +20,7 @@ heirloom's `{POLICIES["crop"]}`, the peer's Resize(256), RandomCrop(224). `area`
 `{POLICIES["area"]}`, which adds colour noise, the peer's RandomResizedCrop(224). Both are mirrored and
 normalised. The peer has the number of workers that is best for it, of {", ".join(map(str, WORKERS))}. In
 neither clock: imports, and what heirloom compiles once for all runs of a machine and makes once in a process.
-The extra `fast` is installed, as `make bench` does; without it the first epoch is slower.
+Where simplejpeg is not to be had, Pillow decodes for heirloom too, and the first epoch is slower.
 """
 
 

@@ -12,6 +12,7 @@ def facts() -> dict[str, Any]:
     import torch
 
     import heirloom
+    from heirloom.images import DECODERS
     from heirloom.runs import processor
 
     return {
@@ -21,7 +22,8 @@ def facts() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "heirloom": heirloom.__version__,
-        **{name: version(name) for name in ("torch", "numpy", "pillow")},
+        **{name: version(name) for name in ("torch", "numpy")},
+        **DECODERS,
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 2),
     }

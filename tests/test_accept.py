@@ -26,6 +26,7 @@ from results import COLUMNS, page, read_csv
 from heirloom.accounting import summary
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
+from heirloom.images import DECODERS
 from heirloom.models import create_model
 from heirloom.recipes import RECIPES, Recipe, find_recipe, published_result
 from heirloom.reports import report
@@ -203,7 +204,8 @@ def test_what_is_collected_is_what_the_runs_hold(home: Path, capsys: pytest.Capt
         assert (line["epochs"], line["images"], line["metric"]) == ("1", "400", "top1@test:center")
         assert int(line["parameters"]) == summary("lenet5_relu_max").totals["parameters"]
         versions = json.loads((path / "versions.json").read_text())
-        assert {key: line[key] for key in versions} == {key: str(value) for key, value in versions.items()}
+        known = versions.keys() - DECODERS.keys()  # there are no photographs among these data
+        assert {key: line[key] for key in known} == {key: str(versions[key]) for key in known}
     text = (home / "RESULTS.md").read_text()
     assert "make accept" in text.splitlines()[0]
     check_numbers(text, lines, TWO)

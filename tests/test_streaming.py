@@ -23,9 +23,11 @@ from PIL import Image
 from torch import nn
 
 from heirloom import images
+from heirloom import job as job_file
 from heirloom.checkpoints import newest_checkpoint, save_checkpoint
 from heirloom.data import load_data, roots, store, waiting
 from heirloom.data.preprocessing import Preprocess
+from heirloom.data.sampling import permutation
 from heirloom.data.store import Missing, Store
 from heirloom.errors import HeirloomError
 from heirloom.evaluation import evaluate
@@ -213,6 +215,27 @@ def test_what_is_left_out_of_a_test_is_told(tmp_path: Path, heirloom: Heirloom) 
     assert (tmp_path / "run" / "bad_files.csv").read_text().splitlines() == rows
 
 
+def test_photographs_are_decoded_while_the_network_is_made(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the first ones are those of the first batch."""
+    root, made = folder(tmp_path / "x", 20, cut=()), job_file.network_of
+    order = permutation(recipe_of(root).seed, 0, 20)
+
+    def slow(*given: Any) -> Any:
+        for _ in range(1000):
+            files = list((cache / "decoded").glob("*/rows.u64"))
+            rows = [np.fromfile(file, np.uint64) for file in files]
+            there = next((row for row in rows if len(row) == 20), np.zeros(20))[order] > 0
+            if there[:8].all():
+                return made(*given)
+            time.sleep(0.02)
+        raise AssertionError("nothing is decoded yet")
+
+    monkeypatch.setattr(job_file, "network_of", slow)
+    assert len(Job(recipe_of(root), torch.device("cpu")).batch(0)[0]) == 8
+
+
 def test_batches_are_the_files(tmp_path: Path) -> None:
     root = folder(tmp_path / "x", 20, cut=())
     job, found = Job(recipe_of(root), torch.device("cpu")), {}
@@ -291,8 +314,7 @@ def raise_for(call: Callable[[], object]) -> None:
 
 def test_simplejpeg_gives_pillows_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or leaves the file to it, with the same verdict."""
-    if images._simplejpeg is None:
-        pytest.skip("the extra fast is not installed")
+    assert images._simplejpeg, "one of the dependencies on the systems that are tested"
     rng = np.random.default_rng(0)
     for mode, subsampling, progressive in (
         ("RGB", 0, False), ("RGB", 1, False), ("RGB", 2, True), ("L", 0, False), ("CMYK", 0, False)

@@ -18,6 +18,7 @@ from torch import Tensor
 from heirloom.data.listing import BadFile, bad_files_csv, bad_files_of
 from heirloom.errors import HeirloomError
 from heirloom.files import disk_errors, is_folder, read_regular, sweep, write_atomically
+from heirloom.images import DECODERS
 from heirloom.memory import allocator
 from heirloom.recipes import Recipe
 from heirloom.version import __version__
@@ -261,6 +262,7 @@ def _versions(device: torch.device, threads: int, kernels: str) -> dict[str, Any
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": numpy.__version__,
+        **DECODERS,
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "device": str(device),

@@ -222,6 +222,6 @@ Departs: files are stored as squares of 480 and resized from these, which costs 
 crop_mirror = Photographs(partial(of_area, least=0.35), largest=256)
 """A box of 35 to 100 % of the image, mirrored, with the colour noise of `alexnet`: for small folders.
 
-Source: none; ours, milder than `inception` as few images and few epochs need it. Files are stored as squares of
-256, the side that photographs are tested at; a smaller box is enlarged, as the published ones are.
+Source: none; ours, milder than `inception` as few images and few epochs need it. Files are stored as squares
+of 256, the side that photographs are tested at; a smaller box is enlarged, as the published ones are.
 """
