@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from heirloom import images
 from heirloom.errors import HeirloomError
 from heirloom.images import FORMATS, MAX_PIXELS, MOST_BYTES, head_of, open_image, read_image
 
@@ -506,6 +507,24 @@ def test_mutated_files_give_an_image_or_one_clear_line(
     out, errors = capfd.readouterr()
     assert not out
     assert not errors or format == "TIFF"
+
+
+def test_others_may_change_what_is_warned_of_meanwhile() -> None:
+    """Nothing of theirs is undone, and no photograph is bad because an error was made of each warning."""
+    data, before = encoded(Image.fromarray(BYTES[:, :, :3]), "JPEG"), list(warnings.filters)
+    data = data[:2] + b"\xff\xe2\0\x0eMPF\0no index" + data[2:]  # as cameras write it, but damaged
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        left = warnings.catch_warnings()
+        left.__enter__()  # a block of somebody else, who leaves it meanwhile
+        with images.quiet:
+            left.__exit__(None, None, None)
+            warnings.simplefilter("error")
+            open_image(data)
+        assert [entry[0] for entry in warnings.filters] == ["error"]
+        with pytest.raises(UserWarning, match="malformed MPO"):
+            Image.open(io.BytesIO(data))
+    assert list(warnings.filters) == before
 
 
 def test_threads_leave_the_warnings_as_they_were() -> None:

@@ -555,6 +555,40 @@ def test_torch_keeps_its_threads(tmp_path: Path) -> None:
         torch.set_num_threads(before)
 
 
+def test_a_thread_that_uses_torch_first_meanwhile_has_its_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run has one thread for all of its time, and other bytes, by the chance of a moment."""
+    before, seen, told = torch.get_num_threads(), list[int](), threading.Event()
+    asked = torch.set_num_threads
+    asked(2)
+
+    def slow(count: int) -> None:
+        asked(count)
+        if count == 1:
+            told.set()
+            time.sleep(0.2)
+
+    def first() -> None:
+        place = opened(tmp_path / ("a" * 64))
+        place.begin(range(len(place)))
+        assert told.wait(10)
+        seen.append(torch.get_num_threads())
+        everything(place)
+
+    monkeypatch.setattr(torch, "set_num_threads", slow)
+    try:
+        thread = threading.Thread(target=first)
+        thread.start()
+        thread.join()
+        assert seen == [2]
+    finally:
+        for each in threading.enumerate():
+            if each.name == "heirloom-decoding":
+                each.join()
+        asked(before)
+
+
 def wait_for(path: Path) -> None:
     """Nobody waits for the disk but this test."""
     for _ in range(1000):

@@ -343,21 +343,21 @@ def _turned(pixels: Pixels, orientation: int) -> Pixels:
 class _Quiet:
     """Pillow's warnings are ignored while any thread is inside, which may enter again.
 
-    What they say of metadata is no fault of the pixels. `warnings.catch_warnings` alone, entered by several
-    threads, may never put back what was before.
+    What they say of metadata is no fault of the pixels. `warnings.catch_warnings` would undo, at the end,
+    what others set meanwhile; and whoever leaves such a block meanwhile takes away what was set in it, so
+    each who enters looks whether ours still comes first.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._caught = warnings.catch_warnings()
+        self._ours: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
-            if not self._inside:
-                self._caught = warnings.catch_warnings()
-                self._caught.__enter__()
+            if not warnings.filters or warnings.filters[0] is not self._ours:
                 warnings.filterwarnings("ignore", module=r"PIL\.|heirloom\.images")
+                self._ours = warnings.filters[0]
             self._inside += 1
 
     def __exit__(
@@ -366,7 +366,9 @@ class _Quiet:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                self._caught.__exit__(kind, value, trace)
+                filters: Any = warnings.filters
+                with contextlib.suppress(ValueError):  # somebody has taken it away
+                    filters.remove(self._ours)
 
 
 quiet = _Quiet()

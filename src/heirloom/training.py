@@ -302,9 +302,10 @@ def _steps(
             ended = step % job.steps_per_epoch == 0 or step == job.steps
             if ended:
                 val_loss, value = _validate(job)
-                more, known = job.bad_files[known:], len(job.bad_files)
+                bad = job.bad_files  # asked once: more may be found at any moment
+                more, known = bad[known:], len(bad)
                 if more:  # what decoding alone found
-                    run.write_bad_files(job.bad_files)
+                    run.write_bad_files(bad)
                 job.validated(value, step)
                 seconds, mean = round(time.monotonic() - began, 3), mean | {f"val_{word}": value}
                 epoch_event = Epoch(

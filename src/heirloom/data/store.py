@@ -156,6 +156,7 @@ class Store:
 
     def _start(self) -> None:
         """Have threads at work, as long as there is any."""
+        torch.get_num_threads()  # else this thread, where it was none of torch's yet, takes what `_work` sets
         while self._left and self._workers < threads() and not self._failed and self._more():
             self._workers += 1
             thread = threading.Thread(
