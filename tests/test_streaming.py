@@ -555,6 +555,26 @@ def test_torch_keeps_its_threads(tmp_path: Path) -> None:
         torch.set_num_threads(before)
 
 
+def test_threads_end_when_nobody_has_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "threads", lambda: 3)
+    made: list[int] = []
+
+    def slow(row: int) -> bytes:
+        made.append(row)
+        time.sleep(0.05)
+        return rows_of(row)
+
+    place = opened(tmp_path / ("b" * 64), slow)
+    place.begin(range(40))
+    place.good(np.arange(4))
+    del place
+    for each in threading.enumerate():
+        if each.name == "heirloom-decoding":
+            each.join()
+    assert 4 <= len(made) < 20
+    assert len(everything(opened(tmp_path / ("b" * 64)))) == 40  # and another one goes on
+
+
 def test_a_thread_that_uses_torch_first_meanwhile_has_its_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

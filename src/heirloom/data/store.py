@@ -67,6 +67,7 @@ class Store:
     Attributes:
         images: (N, C, H, W) uint8, mapped into memory. Only rows that `good` has answered for may be read.
         bad: Why there is no image, by row; complete when all rows were asked for.
+        decode: As it was given.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Store:
             HeirloomError: (``E-disk``, ``E-output-unwritable``) The folder cannot be written.
         """
         self.bad: dict[int, str] = {}
-        self._place, self._shape, self._decode, self._on_bad = place, tuple(shape), decode, on_bad
+        self._place, self._shape, self.decode, self._on_bad = place, tuple(shape), decode, on_bad
         count, self._row = self._shape[0], int(np.prod(self._shape[1:]))
         self._state = np.zeros(count, np.uint8)
         self._taken = np.zeros(count, bool)
@@ -173,55 +174,60 @@ class Store:
             self._next += 1
         return bool(self._urgent) or self._next < len(self)
 
-    def one(self) -> bool:
-        """Decode the next row; False when there is none to be taken."""
+    def take(self) -> int | None:
+        """The next row that nobody is at; None when there is none, and the thread that asks ends."""
         with self._changed:
             if self._failed or not self._more():
                 self._workers -= 1
-                return False
+                return None
             row = self._urgent.popleft() if self._urgent else int(self._order[self._next])
             self._taken[row] = True
-        try:
-            reason = self._fill(row)
-            with self._changed:
-                if reason:
-                    self._note_bad(row, reason)
-                self._state[row] = _BAD if reason else _GOOD
-                self._left -= 1
-                last = not self._left
-                self._awaited.discard(row)
-                if not self._awaited:  # nobody is woken for a part of what he waits for
-                    self._changed.notify_all()
-            if last:
-                # Nobody waits for the disk; where the process ends before, the next one sees by the sums.
-                self._finish()
-        except BaseException as error:  # whoever waits must hear of it
-            with self._changed:
-                self._failed = error
-                self._workers -= 1
+            return row
+
+    def put(self, row: int, data: bytes | memoryview | Missing | None) -> None:
+        """Have a row in the file, as it was decoded; None where it is there already."""
+        reason = self._write(row, data) if data is not None else ""
+        with self._changed:
+            if reason:
+                self._note_bad(row, reason)
+            self._state[row] = _BAD if reason else _GOOD
+            self._left -= 1
+            last = not self._left
+            self._awaited.discard(row)
+            if not self._awaited:  # nobody is woken for a part of what he waits for
                 self._changed.notify_all()
-            return False
-        return True
+        if last:
+            # Nobody waits for the disk; where the process ends before, the next one sees by the sums.
+            self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """Whoever waits must hear of it; the thread that tells it ends."""
+        with self._changed:
+            self._failed = error
+            self._workers -= 1
+            self._changed.notify_all()
 
     def _note_bad(self, row: int, reason: str) -> None:
         self.bad[row] = reason
         self._on_bad(row, reason)
 
-    def _fill(self, row: int) -> str:
-        """Have the row in the file; why it cannot be there, or nothing."""
-        place = row * self._row
+    def there(self, row: int) -> bool:
+        """Whether the file has a row, from a run before or from another process."""
         with disk_errors(self._place, REMEDY, ELSEWHERE):
             known = int.from_bytes(os.pread(self._rows, 8, 8 * row), "little")
-            if known & _THERE and zlib.crc32(_read_all(self._pixels, self._row, place)) == known & 0xFFFFFFFF:
-                return ""
-        data = self._decode(row)
+            if not known & _THERE:
+                return False
+            return zlib.crc32(_read_all(self._pixels, self._row, row * self._row)) == known & 0xFFFFFFFF
+
+    def _write(self, row: int, data: bytes | memoryview | Missing) -> str:
+        """Write a row; why there is none, or nothing."""
         if isinstance(data, Missing):
             if not data.ever:
                 self._lasting = False
             return data.why
         with disk_errors(self._place, REMEDY, ELSEWHERE):
             # Written, not mapped: where the disk is full a write fails, a mapped page kills the process.
-            _write_all(self._pixels, data, place)
+            _write_all(self._pixels, data, row * self._row)
             _write_all(self._rows, (_THERE | zlib.crc32(data)).to_bytes(8, "little"), 8 * row)
         return ""
 
@@ -262,8 +268,32 @@ def _work(store: "weakref.ref[Store]") -> None:
         again.start()
         again.join()
     with quiet:
-        while not _ending.is_set() and (here := store()) is not None and here.one():
-            del here
+        while not _ending.is_set() and _one(store):
+            pass
+
+
+def _one(store: "weakref.ref[Store]") -> bool:
+    """Decode the next row; False when there is none, or nobody has the store any more.
+
+    While a thread decodes it has not the store itself: else each would keep it for the others.
+    """
+    here = store()
+    if here is None or (row := here.take()) is None:
+        return False
+    try:
+        data, decode = None, here.decode
+        if not here.there(row):
+            here = None
+            data = decode(row)
+            here = store()
+        if here is not None:
+            here.put(row, data)
+    except BaseException as error:
+        here = store() if here is None else here
+        if here is not None:
+            here.fail(error)
+        return False
+    return here is not None
 
 
 def _complete(place: Path, shape: tuple[int, ...]) -> dict[int, str] | None:
