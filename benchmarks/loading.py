@@ -7,20 +7,20 @@ from typing import Any
 
 from benchmarks.comparing import markdown, ratio, spread, times
 from benchmarks.running import Contender, Outcome
-from benchmarks.settings import BATCH, COPIES, LATER, POLICIES, WORKERS
+from benchmarks.settings import BATCH, COPIES, LATER, POLICIES, SIDE, WORKERS
 
 TITLE = "Batches from a folder of photographs"
 HEADS = ("batches", "epoch", ">heirloom, images/s", ">DataLoader, images/s", "at", ">heirloom / peer")
 NOTE = f"""\
-Images a second of batches of {BATCH} x 3 x 224 x 224, heirloom's of 227 x 227 as its `squeezenet1_1` takes
-them, without a network; median (lowest to highest). The folder has 700 photographs of imagewoof, a shorter
-side of 320 pixels, each {COPIES} times to learn from. `first`: from nothing stored, listing and reading the
-files included; heirloom also stores what later epochs read. `later`: the {LATER} epochs after it. `crop`:
-heirloom's `{POLICIES["crop"]}`, the peer's Resize(256), RandomCrop(224). `area`: heirloom's
-`{POLICIES["area"]}`, which adds colour noise, the peer's RandomResizedCrop(224). Both are mirrored and
-normalised. The peer has the number of workers that is best for it, of {", ".join(map(str, WORKERS))}. In
-neither clock: imports, and what heirloom compiles once for all runs of a machine and makes once in a process.
-Where simplejpeg is not to be had, Pillow decodes for heirloom too, and the first epoch is slower.
+Images a second of batches of {BATCH} x 3 x {SIDE} x {SIDE}, without a network; median (lowest to highest).
+The folder has 700 photographs of imagewoof, a shorter side of 320 pixels, each {COPIES} times to learn from.
+`first`: from nothing stored, listing and reading the files included; heirloom also stores what later epochs
+read. `later`: the {LATER} epochs after it. `crop`: heirloom's `{POLICIES["crop"]}`, the peer's Resize(256),
+RandomCrop({SIDE}). `area`: heirloom's `{POLICIES["area"]}`, which adds colour noise, the peer's
+RandomResizedCrop({SIDE}). Both are mirrored and normalised. The peer has the number of workers that is best
+for it, of {", ".join(map(str, WORKERS))}. In neither clock: imports, and what heirloom compiles once for all
+runs of a machine. Where simplejpeg is not to be had, Pillow decodes for heirloom too, and the first epoch is
+slower.
 """
 
 

@@ -83,8 +83,8 @@ LAYER_WARM_UP, LAYER_PASSES = 2, 7
 POLICIES = {"crop": "alexnet_geometry", "area": "crop_mirror"}
 """Of workload ``loading``: how a batch is cut -> our augmentation nearest to the peer's transforms."""
 
-BATCH, COPIES, LATER = 64, 3, 3
-"""Of workload ``loading``: images of a batch, names of each photograph, epochs after the first."""
+BATCH, SIDE, COPIES, LATER = 64, 224, 3, 3
+"""Of workload ``loading``: images of a batch, pixels of a side, names of each photograph, later epochs."""
 
 WORKERS = (0, 1, 2, 4)
 """Of workload ``loading``: processes of the peer's loader; the best number is its figure."""

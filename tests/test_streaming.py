@@ -82,7 +82,7 @@ def test_equal_bytes_streaming_stored_and_resumed(tmp_path: Path, cache: Path) -
     assert isinstance(events[1], Started)
     assert (events[1].images, events[1].steps) == (60, 16)  # as listed; one batch has one image less
     assert [event.images for event in events if isinstance(event, Step)][7] == 59
-    reason = "1 bad files are left out, such as train/b/0007.bmp: image file is truncated"
+    reason = "1 bad file is left out: train/b/0007.bmp: image file is truncated"
     assert [e.text for e in events if isinstance(e, Note)][-1].startswith(reason)
     assert "train/b/0007.bmp" in (tmp_path / "streaming" / "bad_files.csv").read_text()
     list(train(recipe_of(root), out=tmp_path / "stored", threads=1))
@@ -205,7 +205,7 @@ def test_what_is_left_out_of_a_test_is_told(tmp_path: Path, heirloom: Heirloom) 
     said = heirloom(
         "train", "lenet5_relu_max", "--data", root, "--set", "epochs=1", "--out", tmp_path / "run"
     )
-    note = "1 bad files are left out, such as test/b/2003.bmp: image file is truncated"
+    note = "1 bad file is left out: test/b/2003.bmp: image file is truncated"
     assert note in said.stderr
     assert "/49)" in said.stdout
     rows = (tmp_path / "run" / "bad_files.csv").read_text().splitlines()

@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.photographs import Epoch, asked, folder_of, measure
-from benchmarks.settings import BATCH
+from benchmarks.settings import BATCH, SIDE
 
 MEAN, STD = (
     torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1),
     torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1),
 )
-SIDE, SHORT = 224, 256
+SHORT = 256
 
 
 def crop(image: Image.Image) -> Image.Image:

@@ -191,6 +191,7 @@ class Job:
             index = self._order[block * size : (block + 1) * size]
             # The bad ones are left out where they stand: nothing else moves.
             batches = [self.train.good(one) for one in index.split(self.batch_size)]
+            self._block, self._ready_made = -1, []  # the memory of those before is taken for these
             chosen, sizes = torch.cat(batches).to(self.device), [len(one) for one in batches]
             with native.active(torch.get_num_threads()) if self.train.gate else contextlib.nullcontext():
                 images = self._images(chosen, epoch).contiguous(memory_format=self._format)

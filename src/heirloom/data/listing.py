@@ -228,7 +228,7 @@ def check_bad(root: Path, first: BadFile, count: int, every: int) -> None:
     if first.label and count > MOST_BAD * every:
         raise HeirloomError(
             "E-data-file",
-            f"{count:,} of {every:,} images of {first.label!r} are bad",
+            f"{count:,} of {every:,} images of {first.label!r} {'is' if count == 1 else 'are'} bad",
             where=str(root),
             why=f"{first.name}: {first.reason}",
             remedy="mend or remove them; heirloom doctor lists them all",
@@ -237,7 +237,8 @@ def check_bad(root: Path, first: BadFile, count: int, every: int) -> None:
 
 def bad_note(files: Sequence[BadFile]) -> str:
     """One line about bad files."""
-    return f"{len(files):,} bad files are left out, such as {files[0].name}: {files[0].reason}"
+    said = "1 bad file is left out:" if len(files) == 1 else f"{len(files):,} bad files are left out, such as"
+    return f"{said} {files[0].name}: {files[0].reason}"
 
 
 def bad_files_csv(bad: Iterable[BadFile]) -> bytes:

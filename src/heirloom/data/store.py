@@ -128,8 +128,9 @@ class Store:
     def begin(self, order: Sequence[int] | NDArray[np.int64]) -> None:
         """Decode all rows in threads, these first, in this order. They end when nobody has the store."""
         with self._changed:
-            rest = np.setdiff1d(np.arange(len(self)), np.asarray(order, np.int64))
-            self._order, self._next = np.concatenate([np.asarray(order, np.int64), rest]), 0
+            first, rest = np.asarray(order, np.int64), np.ones(len(self), bool)
+            rest[first] = False
+            self._order, self._next = np.concatenate([first, np.flatnonzero(rest)]), 0
             self._start()
 
     def good(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
