@@ -370,6 +370,21 @@ def test_too_many_pixels_are_refused_at_the_header() -> None:
     assert "the limit is 50,000,000" in fault(huge)
 
 
+def test_a_jpeg_of_more_pixels_than_its_bytes_can_hold_is_refused_at_the_header() -> None:
+    """They would take seconds and half a gigabyte. None has more pixels a byte than a blank one."""
+    small = encoded(Image.new("RGB", (64, 64)), "JPEG")
+    at = small.index(b"\xff\xc0") + 5
+    lie = small[:at] + (7100).to_bytes(2, "big") + (7000).to_bytes(2, "big") + small[at + 4 :]
+    assert f"damaged: {len(small)} bytes are too few for 7000 x 7100 pixels" in fault(lie)
+    arithmetic = lie.replace(b"\xff\xc0", b"\xff\xc9")
+    assert head_of(arithmetic).size == (7100, 7000)
+    for mode in ("L", "RGB", "CMYK"):
+        for progressive in (False, True):
+            out = io.BytesIO()
+            Image.new(mode, (4000, 4000)).save(out, "JPEG", quality=1, optimize=True, progressive=progressive)
+            assert head_of(out.getvalue()).size == (4000, 4000)
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"%!PS-Adobe-3.0 EPSF-3.0", b"<svg/>", b"GIF89a", b"\xff\xd8\xff", b"<!DOCTYPE html>", b"\0" * 100,

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import io
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -124,6 +125,20 @@ def test_other_files_to_validate_by_are_refused_and_another_place_is_not(tmp_pat
     said.write_text(said.read_text().replace(str(root), str(tmp_path / "elsewhere")))
     list(resume(tmp_path / "run"))
     assert weights(tmp_path / "run") == weights(tmp_path / "straight")
+
+
+def test_other_decoders_are_noticed(tmp_path: Path) -> None:
+    """Of photographs alone; a run of an older release did not note them."""
+    root, run = folder(tmp_path / "x", 20, cut=()), tmp_path / "run"
+    list(train(recipe_of(root), out=run, threads=1))
+    place = run / "versions.json"
+    now = json.loads(place.read_text())
+    place.write_text(json.dumps(now | {"simplejpeg": "1.0"}))
+    notes = [e.text for e in resume(run) if isinstance(e, Note)]
+    assert f"not equal to the last bit: simplejpeg was 1.0, is {now['simplejpeg']}" in notes
+    del now["pillow"], now["simplejpeg"]
+    place.write_text(json.dumps(now))
+    assert not [e for e in resume(run) if isinstance(e, Note) and "last bit" in e.text]
 
 
 def test_renamed_classes_are_noticed(tmp_path: Path) -> None:

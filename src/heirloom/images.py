@@ -10,8 +10,9 @@ Formats are told by content, never by name, and only those of `FORMATS` are trie
 - CMYK becomes RGB as (255 - C)(255 - K) / 255; in a JPEG with Adobe's marker the values are inverted before.
 - Colour profiles and gamma are not applied.
 
-So nothing is clipped silently. A file that is cut short or damaged is refused where its format can tell:
-a PNG by its checksums, which Pillow skips. Damaged metadata beside good pixels is no fault.
+So nothing is clipped silently. A file that is cut short or damaged is refused where its format can tell: a
+PNG by its checksums, which Pillow skips, a JPEG where its bytes are too few for its pixels. Damaged metadata
+beside good pixels is no fault.
 """
 
 import contextlib
@@ -40,6 +41,9 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
 MOST_BYTES = 2**28
 """Bytes of one file: more than `MAX_PIXELS` colours take uncompressed."""
+MOST_PIXELS_A_BYTE = 8 * 64
+"""Of a JPEG with Huffman's codes: each block of 8 x 8 takes a bit at least. More pixels are a lie that takes
+long, and much memory, to fill."""
 SUFFIXES = frozenset(
     [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"]
 )
@@ -56,6 +60,8 @@ DECODERS = {"pillow": PIL.__version__, "simplejpeg": getattr(_simplejpeg, "__ver
 _STRIP = 2**20
 """Pixels that are brought to grey or RGB at once, so that a large image needs little more than itself."""
 _ORIENTATION = 0x0112
+_ARITHMETIC = (b"\xff\xc9", b"\xff\xca")
+"""Where a JPEG has one of these markers its codes are arithmetic, and shorter."""
 _KEY_STEPS = {2: 85, 4: 17}
 """A PNG of few bits names its transparent grey in its own steps, Pillow gives its pixels in 255."""
 
@@ -162,6 +168,9 @@ def _opened(data: bytes, name: str) -> Image.Image:
         raise _too_large(name, f"{width} x {height} pixels")
     if image.format == "PNG":
         _check_png(data)
+    few = image.format in ("JPEG", "MPO") and width * height > MOST_PIXELS_A_BYTE * len(data)
+    if few and not any(marker in data for marker in _ARITHMETIC):
+        raise ValueError(f"damaged: {len(data):,} bytes are too few for {width} x {height} pixels")
     return image
 
 

@@ -22,6 +22,7 @@ from heirloom.errors import HeirloomError
 from heirloom.evaluation import kept_of
 from heirloom.events import Done, Epoch, Event, Note, Saved, Started, Step, as_line
 from heirloom.files import write_atomically
+from heirloom.images import DECODERS
 from heirloom.job import Job
 from heirloom.kernels import native
 from heirloom.memory import keep_freed_memory
@@ -140,6 +141,8 @@ def resume(
     kernels = native.find() if _native(old) and job.natively() else PLAIN
     now = {"torch": torch.__version__, "threads": threads, "device": device}
     now["kernels"] = kernels if _native(old) else old.get("kernels")  # plain, for whatever reason
+    if job.train.gate:
+        now |= DECODERS
     notes = [
         f"not equal to the last bit: {key} was {old[key]}, is {value}"
         for key, value in now.items()
