@@ -532,7 +532,7 @@ def test_others_may_change_what_is_warned_of_meanwhile() -> None:
         warnings.resetwarnings()
         left = warnings.catch_warnings()
         left.__enter__()  # a block of somebody else, who leaves it meanwhile
-        with images.quiet:
+        with images._quiet:
             left.__exit__(None, None, None)
             warnings.simplefilter("error")
             open_image(data)

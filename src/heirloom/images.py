@@ -144,7 +144,7 @@ def read_image(source: Path | bytes, name: str = "", least: int = 0) -> Picture:
 def _careful(read: Callable[..., T], data: bytes, name: str, *more: int) -> T:
     """What ``read`` finds in an image file; whatever is wrong with it becomes one clear line."""
     try:
-        with quiet:
+        with _quiet:
             return read(data, name, *more)
     except HeirloomError:
         raise
@@ -350,7 +350,7 @@ def _turned(pixels: Pixels, orientation: int) -> Pixels:
 
 
 class _Quiet:
-    """Pillow's warnings are ignored while any thread is inside, which may enter again.
+    """Pillow's warnings are ignored while any thread is inside.
 
     What they say of metadata is no fault of the pixels. `warnings.catch_warnings` would undo, at the end,
     what others set meanwhile; and whoever leaves such a block meanwhile takes away what was set in it, so
@@ -380,5 +380,4 @@ class _Quiet:
                     filters.remove(self._ours)
 
 
-quiet = _Quiet()
-"""Whoever opens many images enters it once, which is quicker than once for each."""
+_quiet = _Quiet()

@@ -36,7 +36,6 @@ from heirloom.data.sums import threads
 from heirloom.data.waiting import EVERY, tell
 from heirloom.errors import HeirloomError
 from heirloom.files import alive, disk_errors, sync_folder, write_atomically
-from heirloom.images import quiet
 
 ELSEWHERE = "choose another cache folder: XDG_CACHE_HOME"
 REMEDY = f"free some space there, or {ELSEWHERE}"
@@ -268,9 +267,8 @@ def _work(store: "weakref.ref[Store]") -> None:
         again = threading.Thread(target=torch.set_num_threads, args=(others,))
         again.start()
         again.join()
-    with quiet:
-        while not _ending.is_set() and _one(store):
-            pass
+    while not _ending.is_set() and _one(store):
+        pass
 
 
 def _one(store: "weakref.ref[Store]") -> bool:

@@ -22,7 +22,7 @@ from heirloom.data.listing import BadFile, Entry
 from heirloom.data.waiting import told
 from heirloom.errors import HeirloomError
 from heirloom.files import write_atomically
-from heirloom.images import head_of, quiet
+from heirloom.images import head_of
 
 SETTLED = 2.0
 """Seconds that a file must be unchanged before what is known of it is kept: a clock ticks in steps."""
@@ -64,11 +64,10 @@ def sums(root: Path, entries: Sequence[Entry]) -> Iterator[Sum | BadFile]:
     now = {}
     work = zip(entries, stamps, itertools.repeat(known), strict=False)
     found_all = told("looking at images", len(entries), in_threads(_sum, work, _TOGETHER))
-    with quiet:
-        for entry, stamp, found in zip(entries, stamps, found_all, strict=True):
-            yield found
-            if isinstance(found, Sum) and stamp and time.time() - stamp[-1] / 1e9 > SETTLED:
-                now[entry.name] = [*stamp, found.digest, found.channels, *found.size, found.fault]
+    for entry, stamp, found in zip(entries, stamps, found_all, strict=True):
+        yield found
+        if isinstance(found, Sum) and stamp and time.time() - stamp[-1] / 1e9 > SETTLED:
+            now[entry.name] = [*stamp, found.digest, found.channels, *found.size, found.fault]
     if now != known:
         with contextlib.suppress(HeirloomError, OSError):  # a cache that cannot be written only costs time
             index.parent.mkdir(parents=True, exist_ok=True)
