@@ -248,10 +248,11 @@ def _finetuning(lines: Sequence[Line]) -> str:
     for line in lines:
         correct, n = int(line["correct"]), int(line["n"])
         right = [f"{correct} of {n}", _percent(correct / n), _interval(*wilson(correct, n))]
+        # The command last: it is long, and would push the figures out of sight.
         rows.append(
-            [line["how"], f"`{line['command']}`", line["seed"], line["epochs"], line["minutes"], *right]
+            [line["how"], line["seed"], line["epochs"], line["minutes"], *right, f"`{line['command']}`"]
         )
-    heads = ["begun", "command", "seed", "epochs", "minutes", "right", "accuracy", "95 %"]
+    heads = ["begun", "seed", "epochs", "minutes", "right", "accuracy", "95 %", "command"]
     return _table(heads, rows) if rows else "Not run.\n"
 
 
